@@ -1,0 +1,294 @@
+//! What an engine is: where immutable objects and mutable names live.
+//!
+//! Two object-safe traits, synchronous and batch-first. An algorithm that visits many objects asks
+//! for many keys at a time, so that an engine far away costs one round trip a round.
+
+use std::io;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use crate::error::ErrorKind;
+use crate::{Id, IdPrefix};
+
+/// What an object is. The second byte of every encoded object, after the format version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    /// The bytes of a value, or one chunk of a large value.
+    Blob = 1,
+    /// The list of the chunks of a large value.
+    Chunks = 2,
+    /// A node of a directory.
+    Node = 3,
+    /// A commit.
+    Commit = 4,
+}
+
+impl Kind {
+    /// Returns the kind with this code.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Blob),
+            2 => Some(Self::Chunks),
+            3 => Some(Self::Node),
+            4 => Some(Self::Commit),
+            _ => None,
+        }
+    }
+
+    /// Returns the byte that stands for this kind.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Where an engine keeps an object: opaque to everyone else, stable as long as the object lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Locator(pub NonZeroU64);
+
+/// An object's id with, where known, its place: with a locator an engine need not look its index up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What the object is called everywhere.
+    pub id: Id,
+    /// Where this engine keeps it. A locator is only good in the engine that gave it.
+    pub locator: Option<Locator>,
+}
+
+impl From<Id> for Key {
+    fn from(id: Id) -> Self {
+        Self { id, locator: None }
+    }
+}
+
+/// An encoded object on its way into an engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// The SHA-256 of `bytes`, computed by the caller.
+    pub id: Id,
+    /// What it is.
+    pub kind: Kind,
+    /// The canonical encoding, from format version to end.
+    pub bytes: &'a [u8],
+    /// The objects it points to, in the order in which its encoding names them. The engine keeps
+    /// their locators beside the object and gives them back in [`Stored::links`].
+    pub links: &'a [Key],
+    /// For a commit, one more than the largest generation of its parents (1 for a root); 0 for
+    /// other kinds. Kept by the engine beside the object, not part of its id.
+    pub generation: u32,
+}
+
+/// An object as an engine returns it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The canonical encoding. Its integrity was checked on the way from the disk.
+    pub bytes: Bytes,
+    /// The locators of the objects it points to, in the order of its encoding; either empty (none
+    /// is known) or one for each.
+    pub links: Vec<Option<Locator>>,
+    /// The generation of a commit; 0 for other kinds.
+    pub generation: u32,
+}
+
+/// Immutable objects by key.
+pub trait ObjectStore: Send + Sync {
+    /// Looks up many objects at once and calls `out` with the position of each key and what was
+    /// found, in any order, exactly once a key. Absence is `None`.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when stored bytes fail their checksum, [`StoreError::Io`] when they
+    /// cannot be read. `out` may have been called for some keys.
+    fn get_many(
+        &self,
+        keys: &[Key],
+        out: &mut dyn FnMut(usize, Option<Stored>),
+    ) -> Result<(), StoreError>;
+
+    /// Stores objects, each after the objects it links to, and returns their keys in order.
+    ///
+    /// Storing an object again is harmless. Visible to readers of this handle at once, durable
+    /// only with the next [`RefStore::compare_and_swap`]; an object that no ref leads to may be
+    /// collected.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the engine cannot take them.
+    fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError>;
+
+    /// Returns the ids of stored *commits* that start with `prefix`, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the index cannot be read.
+    fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError>;
+
+    /// Looks up one object.
+    ///
+    /// # Errors
+    /// As [`get_many`](Self::get_many).
+    fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        let mut found = None;
+        self.get_many(std::slice::from_ref(key), &mut |_, stored| found = stored)?;
+        Ok(found)
+    }
+}
+
+/// One change of a name, on condition of its present value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefEdit {
+    /// The full name, such as `heads/main` or `tags/v1`.
+    pub name: String,
+    /// What the name must point to now; `None`: it must not exist.
+    pub expected: Option<Id>,
+    /// What it shall point to; `None` removes it.
+    pub new: Option<Id>,
+}
+
+/// What came of a set of [`RefEdit`]s. All of them happen, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefOutcome {
+    /// All edits took effect, with the durability that was asked for.
+    Applied,
+    /// Nothing changed, because this name had another value than expected.
+    Lost {
+        /// The first name in the edits that differed.
+        name: String,
+        /// Its present value.
+        current: Option<Id>,
+    },
+}
+
+/// What an acknowledged commit can still lose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: on stable storage before the call returns. One sync.
+    #[default]
+    Sync,
+    /// What came after the last sync, which the engine does within a stated interval or with the
+    /// next `Sync` commit. Survives the death of the process.
+    Deferred,
+    /// What the operating system had not written by itself. Survives the death of the process.
+    None,
+}
+
+/// Mutable names, the only place where two writers meet.
+pub trait RefStore: Send + Sync {
+    /// Returns what a name points to.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the engine is closed or cannot be read.
+    fn get_ref(&self, name: &str) -> Result<Option<Id>, StoreError>;
+
+    /// Returns all names that start with `prefix`, with what they point to, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the engine is closed or cannot be read.
+    fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Id)>, StoreError>;
+
+    /// Applies all edits, or none, and makes them and every object stored before as durable as
+    /// asked. One sync for [`Durability::Sync`], none otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError`] when writing or syncing failed: then the handle is poisoned.
+    fn compare_and_swap(
+        &self,
+        edits: &[RefEdit],
+        durability: Durability,
+    ) -> Result<RefOutcome, StoreError>;
+}
+
+/// A place where a repository lives.
+pub trait Engine: ObjectStore + RefStore {
+    /// Returns a URL that names the place, such as `mem:` or `pack:/srv/data`.
+    fn url(&self) -> String;
+}
+
+/// A failure of an engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The operating system refused.
+    #[error("cannot {action} '{}': {source}", path.display())]
+    Io {
+        /// What was tried: "read", "write", "sync", …
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Stored bytes are not what was written.
+    #[error("'{}' is damaged at byte {offset}: expected {expected}, found {found}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Another process writes to the store.
+    #[error("'{}' is in use by process {holder}", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, as far as it said.
+        holder: String,
+    },
+    /// There is no store at this place.
+    #[error("no store at '{}'", path.display())]
+    NotFound {
+        /// The place.
+        path: PathBuf,
+    },
+    /// There is a store at this place already.
+    #[error("there is a store at '{}' already", path.display())]
+    AlreadyExists {
+        /// The place.
+        path: PathBuf,
+    },
+    /// The store was written in a format that this version does not read.
+    #[error("'{}' has format {found}; this version reads {supported}", path.display())]
+    UnsupportedFormat {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+        /// What this version reads.
+        supported: String,
+    },
+    /// An earlier write or sync failed; what this handle has in memory may not match the disk.
+    #[error("the store refuses writes after an earlier failure ({cause}); open it again")]
+    Poisoned {
+        /// The earlier failure.
+        cause: String,
+    },
+    /// An argument breaks a limit of the engine.
+    #[error("{what} is beyond the engine's limit of {limit}")]
+    Limit {
+        /// What is too large.
+        what: String,
+        /// The limit with its unit.
+        limit: String,
+    },
+}
+
+impl StoreError {
+    /// Returns what a caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { .. } | Self::Locked { .. } => ErrorKind::Unavailable,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Poisoned { .. } => ErrorKind::Closed,
+            Self::NotFound { .. }
+            | Self::AlreadyExists { .. }
+            | Self::UnsupportedFormat { .. }
+            | Self::Limit { .. } => ErrorKind::Invalid,
+        }
+    }
+}
