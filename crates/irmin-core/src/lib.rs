@@ -6,11 +6,13 @@
 
 mod error;
 mod id;
+mod memory;
 mod path;
 mod store;
 
 pub use error::{DecodeError, Error, ErrorKind, Result};
 pub use id::{Id, IdPrefix};
+pub use memory::MemoryStore;
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
 pub use store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
