@@ -7,6 +7,7 @@
 mod commit;
 mod error;
 mod id;
+mod memory;
 mod path;
 mod refs;
 mod store;
@@ -18,6 +19,7 @@ pub use commit::{
 };
 pub use error::{DecodeError, Error, ErrorKind, Result};
 pub use id::{Id, IdPrefix};
+pub use memory::MemoryStore;
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
 pub use store::{
