@@ -1,7 +1,7 @@
 //! The errors of the model. Absence is never one of them, and a merge conflict is a value.
 
 use crate::path::{Path, PathError};
-use crate::{Id, StoreError};
+use crate::{HistoryError, Id, StoreError};
 
 /// The result of operations on the model.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,6 +34,9 @@ pub enum Error {
     /// A step or path breaks the rules.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A question about history got no answer.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -68,6 +71,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),
+            Self::History(error) => error.kind(),
             Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } => ErrorKind::Invalid,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

@@ -6,6 +6,8 @@
 
 mod commit;
 mod error;
+mod graph;
+mod history;
 mod id;
 mod memory;
 mod path;
@@ -18,6 +20,10 @@ pub use commit::{
     TimeError,
 };
 pub use error::{DecodeError, Error, ErrorKind, Result};
+pub use graph::{CommitGraph, GRAPH_COMMITS_MAX};
+pub use history::{
+    FastForward, History, HistoryError, Log, LogEntry, LogOptions, VISITED_COMMITS_MAX,
+};
 pub use id::{Id, IdPrefix};
 pub use memory::MemoryStore;
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
