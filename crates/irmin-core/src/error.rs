@@ -1,5 +1,7 @@
 //! The errors of the model. Absence is never one of them, and a merge conflict is a value.
 
+use std::io;
+
 use crate::path::{Path, PathError};
 use crate::{Id, StoreError};
 
@@ -60,6 +62,15 @@ pub enum Error {
         /// The path.
         path: Path,
     },
+    /// A blob was to be put at the root.
+    #[error("the root of a tree cannot be a value; give a path")]
+    RootNeedsTree,
+    /// A source of bytes failed.
+    #[error("cannot read the input: {0}")]
+    Read(#[source] io::Error),
+    /// A target of bytes failed.
+    #[error("cannot write the output: {0}")]
+    Write(#[source] io::Error),
 }
 
 impl Error {
@@ -68,7 +79,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),
-            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } => ErrorKind::Invalid,
+            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } | Self::RootNeedsTree => {
+                ErrorKind::Invalid
+            }
+            Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }
     }
