@@ -1,7 +1,9 @@
 //! The errors of the model. Absence is never one of them, and a merge conflict is a value.
 
+use std::io;
+
 use crate::path::{Path, PathError};
-use crate::{HistoryError, Id, StoreError};
+use crate::{CommitError, HistoryError, Id, RefNameError, RevisionError, StoreError};
 
 /// The result of operations on the model.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -37,6 +39,15 @@ pub enum Error {
     /// A question about history got no answer.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// A revision cannot be read, or leads to no commit.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// The name of a branch, a tag or a remote breaks the rules.
+    #[error(transparent)]
+    RefName(#[from] RefNameError),
+    /// A commit cannot be written as it is.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -63,6 +74,15 @@ pub enum Error {
         /// The path.
         path: Path,
     },
+    /// A blob was to be put at the root.
+    #[error("the root of a tree cannot be a value; give a path")]
+    RootNeedsTree,
+    /// A source of bytes failed.
+    #[error("cannot read the input: {0}")]
+    Read(#[source] io::Error),
+    /// A target of bytes failed.
+    #[error("cannot write the output: {0}")]
+    Write(#[source] io::Error),
 }
 
 impl Error {
@@ -72,7 +92,12 @@ impl Error {
         match self {
             Self::Store(error) => error.kind(),
             Self::History(error) => error.kind(),
-            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } => ErrorKind::Invalid,
+            Self::Revision(error) => error.kind(),
+            Self::RefName(_) | Self::Commit(_) => ErrorKind::Invalid,
+            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } | Self::RootNeedsTree => {
+                ErrorKind::Invalid
+            }
+            Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }
     }

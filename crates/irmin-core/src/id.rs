@@ -24,11 +24,21 @@ pub struct Id([u8; Self::BYTES]);
 impl Id {
     /// Bytes in an id.
     pub const BYTES: usize = 32;
+    /// All zero: no object has it, for all that is known of SHA-256.
+    pub const NULL: Self = Self([0; Self::BYTES]);
 
     /// Returns the id of an encoded object. Hashes `bytes` once.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// Returns the id of an encoding that lies in several pieces.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        parts.iter().for_each(|part| hash.update(part));
+        Self(hash.finalize().into())
     }
 
     /// Wraps the raw bytes of an id.

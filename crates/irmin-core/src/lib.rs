@@ -4,6 +4,7 @@
 //! reads no clock. Bytes live in an engine behind [`ObjectStore`] and [`RefStore`]; time and
 //! authors come in as arguments.
 
+mod codec;
 mod commit;
 mod error;
 mod graph;
@@ -12,7 +13,9 @@ mod id;
 mod memory;
 mod path;
 mod refs;
+mod revision;
 mod store;
+mod tree;
 
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
@@ -28,7 +31,12 @@ pub use id::{Id, IdPrefix};
 pub use memory::MemoryStore;
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
+pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
 pub use store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
     StoreError, Stored,
+};
+pub use tree::{
+    Blob, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order, Tree,
+    TreeStats, Walk, WalkOptions,
 };

@@ -60,12 +60,6 @@ impl Step {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-
-    /// Wraps bytes that are known to be a step.
-    pub(crate) fn from_checked(bytes: Bytes) -> Self {
-        debug_assert!(Self::check(&bytes).is_ok());
-        Self(bytes)
-    }
 }
 
 impl Deref for Step {

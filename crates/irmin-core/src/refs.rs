@@ -171,7 +171,7 @@ fn broken_short_rule(name: &str, prefix_bytes: usize) -> Option<&'static str> {
 }
 
 /// Tells which of Git's rules a name breaks, when `prefix_bytes` more stand before it.
-fn broken_rule(name: &str, prefix_bytes: usize) -> Option<&'static str> {
+pub(crate) fn broken_rule(name: &str, prefix_bytes: usize) -> Option<&'static str> {
     if name.is_empty() {
         return Some("it cannot be empty");
     }
@@ -186,7 +186,7 @@ fn broken_rule(name: &str, prefix_bytes: usize) -> Option<&'static str> {
         .or_else(|| name.split('/').find_map(broken_component_rule))
 }
 
-const fn broken_char_rule(char: char) -> Option<&'static str> {
+pub(crate) const fn broken_char_rule(char: char) -> Option<&'static str> {
     match char {
         '\0'..='\x1f' | '\x7f' => Some("it cannot contain control characters"),
         ' ' => Some("it cannot contain a space"),

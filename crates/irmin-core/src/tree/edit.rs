@@ -1,0 +1,156 @@
+//! Changing a tree: in place where this tree is the only owner, by copying the path elsewhere.
+
+use std::sync::Arc;
+
+use super::bucket::{Class, Slot, Sub, Value};
+use super::link::Link;
+use super::{Entry, Tree, dir};
+use crate::error::{Error, Result};
+use crate::{Path, Step};
+
+impl Tree {
+    /// Puts a blob or a tree at a path, and tells whether that changed anything. Missing
+    /// directories are made, a blob on the way is replaced, an empty tree means removal.
+    ///
+    /// Reads the nodes on the path that are not loaded; copies those that are shared.
+    ///
+    /// # Errors
+    /// [`Error::RootNeedsTree`] for a blob at the root; as [`get`](Self::get) when a node cannot be
+    /// had. The tree is as before then.
+    pub fn set(&mut self, path: &Path, entry: impl Into<Entry>) -> Result<bool> {
+        let entry = self.own(entry.into())?;
+        let Some((last, dirs)) = path.steps().split_last() else {
+            return self.set_root(entry);
+        };
+        if let Entry::Tree(tree) = &entry
+            && tree.is_empty()?
+        {
+            return self.remove(path);
+        }
+        if let Some(slot) = self.slot(path.steps())?
+            && holds(&slot, &entry)
+        {
+            return Ok(false);
+        }
+        let mut link = Arc::make_mut(&mut self.root);
+        for step in dirs {
+            link = subdir(link, &self.store, step)?;
+        }
+        dir::put(link, &self.store, last, 0, entry.to_value())?;
+        Ok(true)
+    }
+
+    fn set_root(&mut self, entry: Entry) -> Result<bool> {
+        let Entry::Tree(tree) = entry else {
+            return Err(Error::RootNeedsTree);
+        };
+        let changed = !self.same(&tree);
+        self.root = tree.root;
+        Ok(changed)
+    }
+
+    /// Removes what a path leads to, and the directories that this leaves empty; tells whether
+    /// there was anything. Removing the root empties the tree.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get). The tree is as before then.
+    pub fn remove(&mut self, path: &Path) -> Result<bool> {
+        if path.is_root() {
+            let changed = !self.is_empty()?;
+            self.root = Arc::new(dir::empty());
+            return Ok(changed);
+        }
+        if self.slot(path.steps())?.is_none() {
+            return Ok(false);
+        }
+        let depth = self.last_shared_dir(path.steps())?;
+        let before = Arc::clone(&self.root);
+        self.remove_at(&path.steps()[..=depth])
+            .inspect_err(|_| self.root = before)?;
+        Ok(true)
+    }
+
+    /// Returns the position of the step to remove: below the deepest directory on the path that
+    /// has other entries.
+    fn last_shared_dir(&self, steps: &[Step]) -> Result<usize> {
+        let mut link: &Link = &self.root;
+        let mut depth = 0;
+        for (index, step) in steps.iter().enumerate() {
+            if link.node(&self.store)?.len() > 1 {
+                depth = index;
+            }
+            match dir::find(link, &self.store, step)?.and_then(|slot| slot.sub()) {
+                Some(Sub::Dir(below)) => link = below,
+                _ => break,
+            }
+        }
+        Ok(depth)
+    }
+
+    fn remove_at(&mut self, steps: &[Step]) -> Result<()> {
+        let Some((last, dirs)) = steps.split_last() else {
+            return Ok(());
+        };
+        let mut link = Arc::make_mut(&mut self.root);
+        for step in dirs {
+            link = subdir(link, &self.store, step)?;
+        }
+        dir::remove(link, &self.store, last, 0)
+    }
+
+    /// Returns an entry that this tree can hold: of no store, or of the same one. A part of
+    /// another store is read into memory.
+    fn own(&mut self, entry: Entry) -> Result<Entry> {
+        let Some(theirs) = entry.store() else {
+            return Ok(entry);
+        };
+        match &self.store {
+            Some(ours) if Arc::ptr_eq(ours, &theirs) => Ok(entry),
+            None => {
+                self.store = Some(theirs);
+                Ok(entry)
+            }
+            Some(_) => detach(&entry),
+        }
+    }
+}
+
+/// Returns the link of a directory entry for changing what is below; makes the directory if there
+/// is nothing or a blob.
+fn subdir<'a>(link: &'a mut Link, store: &super::Store, step: &Step) -> Result<&'a mut Link> {
+    let exists = dir::find(link, store, step)?.is_some_and(|slot| slot.class == Class::Dir);
+    if !exists {
+        dir::put(link, store, step, 0, Value::Dir(Arc::new(dir::empty())))?;
+    }
+    let below = dir::dir_mut(link, store, step)?.expect("because it is there or was just put");
+    Ok(Arc::make_mut(below))
+}
+
+/// Tells whether a place holds an entry already.
+fn holds(slot: &Slot<'_>, entry: &Entry) -> bool {
+    match (slot.sub(), entry.to_value()) {
+        (None, Value::Inline(mode, bytes)) => slot.mode == mode && slot.raw() == bytes,
+        (Some(Sub::Blob(old)), Value::Blob(mode, new)) => slot.mode == mode && old.id == new.id,
+        (Some(Sub::Dir(old)), Value::Dir(new)) => Arc::ptr_eq(old, &new) || old.same(&new),
+        _ => false,
+    }
+}
+
+/// Copies an entry into memory, away from its store.
+fn detach(entry: &Entry) -> Result<Entry> {
+    match entry {
+        Entry::Blob(blob) => Ok(super::Blob::new(blob.bytes()?)
+            .with_mode(blob.mode())
+            .into()),
+        Entry::Tree(tree) => {
+            let mut copy = Tree::empty();
+            for found in tree.walk(super::WalkOptions::default()) {
+                let (path, entry) = found?;
+                if let Entry::Blob(_) = entry {
+                    copy.set(&path, detach(&entry)?)?;
+                }
+            }
+            Ok(copy.into())
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Nodes of directories in memory: lazy, shared, changed by copying what is shared.
+
+use std::sync::{Arc, OnceLock};
+
+use super::bucket::{Bucket, Sub};
+use super::inner::Inner;
+use crate::error::{Error, Result};
+use crate::store::Locator;
+use crate::{Id, Key, ObjectStore, Stored};
+
+/// The store that a tree loads from, if any.
+pub(crate) type Store = Option<Arc<dyn ObjectStore>>;
+
+/// A pointer to a node that knows its id, or holds the node, or both.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Link {
+    id: OnceLock<Id>,
+    /// Set once a store has the node.
+    stored: OnceLock<Option<Locator>>,
+    node: OnceLock<Arc<Node>>,
+}
+
+/// A node of a directory's radix tree.
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    Bucket(Bucket),
+    Inner(Inner),
+}
+
+impl Link {
+    /// Points to a stored node, to be loaded when needed.
+    pub(crate) fn stored(id: Id, locator: Option<Locator>) -> Self {
+        let node = OnceLock::new();
+        Self {
+            id: OnceLock::from(id),
+            stored: OnceLock::from(locator),
+            node,
+        }
+    }
+
+    /// Holds a new node.
+    pub(super) fn new(node: Node) -> Self {
+        let node = OnceLock::from(Arc::new(node));
+        Self {
+            id: OnceLock::new(),
+            stored: OnceLock::new(),
+            node,
+        }
+    }
+
+    pub(super) fn known_id(&self) -> Option<Id> {
+        self.id.get().copied()
+    }
+
+    pub(super) fn set_id(&self, id: Id) {
+        // Two threads that hash the same node at once come to the same id.
+        let _same = self.id.set(id);
+    }
+
+    /// Returns the key, if a store has the node.
+    pub(super) fn key(&self) -> Option<Key> {
+        Some(Key {
+            id: self.known_id()?,
+            locator: *self.stored.get()?,
+        })
+    }
+
+    pub(super) fn set_stored(&self, locator: Option<Locator>) {
+        // Two threads that store the same node at once both have a good locator.
+        let _either = self.stored.set(locator);
+    }
+
+    pub(super) fn loaded(&self) -> Option<&Arc<Node>> {
+        self.node.get()
+    }
+
+    /// Returns the node, loading it if needed: at most one read.
+    #[inline]
+    pub(super) fn node(&self, store: &Store) -> Result<&Arc<Node>> {
+        match self.node.get() {
+            Some(node) => Ok(node),
+            None => self.load(store),
+        }
+    }
+
+    #[cold]
+    fn load(&self, store: &Store) -> Result<&Arc<Node>> {
+        load_all(store, &[self])?;
+        self.node.get().ok_or(Error::Missing {
+            id: self.known_id().unwrap_or(Id::NULL),
+        })
+    }
+
+    /// Returns the node for changing it; the link forgets its id.
+    pub(super) fn node_mut(&mut self, store: &Store) -> Result<&mut Node> {
+        self.node(store)?;
+        self.id.take();
+        self.stored.take();
+        let node = self.node.get_mut().expect("because it was just loaded");
+        Ok(Arc::make_mut(node))
+    }
+
+    /// Tells whether two links lead to equal nodes, as far as that is known without hashing.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        match (self.id.get(), other.id.get()) {
+            (Some(left), Some(right)) => left == right,
+            _ => match (self.node.get(), other.node.get()) {
+                (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+                _ => false,
+            },
+        }
+    }
+}
+
+/// Loads the nodes of all links that are not loaded, in one round.
+pub(super) fn load_all(store: &Store, links: &[&Link]) -> Result<()> {
+    let missing: Vec<_> = links
+        .iter()
+        .filter(|link| link.node.get().is_none())
+        .collect();
+    let keys: Vec<_> = missing.iter().filter_map(|link| link.key()).collect();
+    let Some(store) = store else {
+        let absent = keys.first().map(|key| Error::Missing { id: key.id });
+        return absent.map_or(Ok(()), Err);
+    };
+    let mut failure = None;
+    store.get_many(&keys, &mut |index, stored| {
+        let id = keys[index].id;
+        match stored
+            .ok_or(Error::Missing { id })
+            .and_then(|stored| Node::decode(id, &stored))
+        {
+            Ok(node) => drop(missing[index].node.set(Arc::new(node))),
+            Err(error) => failure = Some(error),
+        }
+    })?;
+    failure.map_or(Ok(()), Err)
+}
+
+impl Node {
+    /// Returns the number of entries below, in this directory.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Bucket(bucket) => bucket.len() as u64,
+            Self::Inner(inner) => inner.len(),
+        }
+    }
+
+    fn decode(id: Id, stored: &Stored) -> Result<Self> {
+        let node = match stored.bytes.get(2) {
+            Some(&super::bucket::SHAPE_BUCKET) => {
+                Bucket::decode(stored.bytes.clone(), &stored.links).map(Self::Bucket)
+            }
+            _ => Inner::decode(&stored.bytes, &stored.links).map(Self::Inner),
+        };
+        node.map_err(|source| Error::Decode { id, source })
+    }
+
+    /// Visits the links to nodes of this and of lower directories, and the large blobs.
+    pub(super) fn for_each_ref<'a>(&'a self, visit: &mut dyn FnMut(Ref<'a>)) {
+        let bucket = match self {
+            Self::Bucket(bucket) => bucket,
+            Self::Inner(inner) => inner.terminal(),
+        };
+        for sub in bucket.subs() {
+            visit(match sub {
+                Sub::Dir(link) => Ref::Node(link),
+                Sub::Blob(cell) => Ref::Blob(cell),
+            });
+        }
+        if let Self::Inner(inner) = self {
+            inner
+                .children()
+                .iter()
+                .for_each(|child| visit(Ref::Node(&child.link)));
+        }
+    }
+
+    /// Takes what would be dropped with this node.
+    fn take_nodes(&mut self, into: &mut Vec<Arc<Self>>) {
+        let subs = match self {
+            Self::Bucket(bucket) => bucket.take_subs(),
+            Self::Inner(inner) => {
+                let children = inner.take_children().into_iter();
+                into.extend(children.filter_map(|mut child| child.link.node.take()));
+                inner.take_terminal_subs()
+            }
+        };
+        for sub in subs {
+            if let Sub::Dir(link) = sub
+                && let Some(mut link) = Arc::into_inner(link)
+            {
+                into.extend(link.node.take());
+            }
+        }
+    }
+}
+
+/// What a node points to.
+pub(super) enum Ref<'a> {
+    Node(&'a Link),
+    Blob(&'a Arc<super::blob::BlobCell>),
+}
+
+impl Drop for Node {
+    /// Drops a tree of any depth without recursion.
+    fn drop(&mut self) {
+        let mut pending = Vec::new();
+        self.take_nodes(&mut pending);
+        while let Some(node) = pending.pop() {
+            if let Some(mut node) = Arc::into_inner(node) {
+                node.take_nodes(&mut pending);
+            }
+        }
+    }
+}

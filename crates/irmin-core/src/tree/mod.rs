@@ -1,0 +1,213 @@
+//! Trees: immutable, ordered maps from steps to blobs and trees; lazy, shared, cheap to clone.
+
+mod blob;
+mod bucket;
+mod chunks;
+mod cursor;
+mod diff;
+mod dir;
+mod edit;
+mod entry;
+mod inner;
+mod link;
+mod list;
+mod lockstep;
+mod nibbles;
+mod persist;
+mod stats;
+mod walk;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use blob::{Blob, INLINE_BYTES_MAX, Mode};
+pub use diff::{Change, Difference};
+pub use entry::{Entry, EntryKind};
+pub use list::Listing;
+pub(crate) use lockstep::{Row, lockstep};
+pub use stats::TreeStats;
+pub use walk::{Order, Walk, WalkOptions};
+
+use crate::error::{Error, Result};
+use crate::{Id, Key, ObjectStore, Path, Step};
+use bucket::Slot;
+use link::{Link, Store};
+
+/// An immutable tree of blobs, as a value: clone it to keep a version, edit the clone.
+///
+/// A tree is a pointer to its root directory. What lies below is loaded when it is touched and
+/// then shared by all clones. Edits copy the nodes on the path to the entry and share the rest;
+/// nothing is hashed or written before [`persist`](Self::persist).
+///
+/// Empty directories do not exist: removing the last entry of one removes it. Writing below a
+/// blob, or a blob over a directory, replaces what was there.
+///
+/// ```
+/// use irmin_core::{Path, Tree};
+/// let mut tree = Tree::empty();
+/// tree.set(&Path::parse("etc/hosts")?, "127.0.0.1 localhost")?;
+/// let before = tree.clone();
+/// tree.remove(&Path::parse("etc/hosts")?)?;
+/// assert!(tree.is_empty()?);
+/// assert_eq!(before.get_bytes(&Path::parse("etc/hosts")?)?.unwrap(), "127.0.0.1 localhost");
+/// # Ok::<(), irmin_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Tree {
+    root: Arc<Link>,
+    store: Store,
+}
+
+impl Tree {
+    /// Returns the tree without entries, which needs no store.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            root: Arc::new(dir::empty()),
+            store: None,
+        }
+    }
+
+    /// Points to a stored tree. Reads nothing.
+    #[must_use]
+    pub fn load(store: Arc<dyn ObjectStore>, key: Key) -> Self {
+        Self {
+            root: Arc::new(Link::stored(key.id, key.locator)),
+            store: Some(store),
+        }
+    }
+
+    /// Returns a copy that shares nothing loaded: memory comes back when the original is dropped.
+    /// A tree that is not wholly stored is returned as it is.
+    #[must_use]
+    pub fn unloaded(&self) -> Self {
+        match self.root.key() {
+            Some(key) => {
+                let root = Arc::new(Link::stored(key.id, key.locator));
+                Self {
+                    root,
+                    store: self.store.clone(),
+                }
+            }
+            None => self.clone(),
+        }
+    }
+
+    /// Finds what a path leads to. Reads the nodes on the path that are not loaded, one at a time:
+    /// O(log n) of each directory's size.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Decode`] or [`Error::Store`] when a node cannot be had.
+    pub fn get(&self, path: &Path) -> Result<Option<Entry>> {
+        match path.parent() {
+            None => Ok(Some(Entry::Tree(self.clone()))),
+            Some(_) => Ok(self.slot(path.steps())?.map(|slot| self.entry(&slot))),
+        }
+    }
+
+    /// Finds the blob at a path; `None` if there is nothing, or a directory.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_blob(&self, path: &Path) -> Result<Option<Blob>> {
+        Ok(self.get(path)?.and_then(Entry::into_blob))
+    }
+
+    /// Finds the directory at a path; `None` if there is nothing, or a blob.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_tree(&self, path: &Path) -> Result<Option<Self>> {
+        Ok(self.get(path)?.and_then(Entry::into_tree))
+    }
+
+    /// Finds the bytes of the blob at a path; `None` if there is nothing, or a directory. Small
+    /// values are not copied.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get) and [`Blob::bytes`].
+    pub fn get_bytes(&self, path: &Path) -> Result<Option<bytes::Bytes>> {
+        self.get_blob(path)?.map(|blob| blob.bytes()).transpose()
+    }
+
+    /// Tells what a path leads to without making a value of it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn kind(&self, path: &Path) -> Result<Option<EntryKind>> {
+        if path.is_root() {
+            return Ok(Some(EntryKind::Tree));
+        }
+        Ok(self.slot(path.steps())?.map(|slot| entry::kind_of(&slot)))
+    }
+
+    /// Finds an entry by its steps.
+    fn slot(&self, steps: &[Step]) -> Result<Option<Slot<'_>>> {
+        let mut link: &Link = &self.root;
+        let Some((last, dirs)) = steps.split_last() else {
+            return Ok(None);
+        };
+        for step in dirs {
+            match dir::find(link, &self.store, step)?.and_then(|slot| slot.sub()) {
+                Some(bucket::Sub::Dir(below)) => link = below,
+                _ => return Ok(None),
+            }
+        }
+        dir::find(link, &self.store, last)
+    }
+
+    /// Makes a value of an entry in place.
+    fn entry(&self, slot: &Slot<'_>) -> Entry {
+        Entry::from_value(slot.to_value(), &self.store)
+    }
+
+    /// Tells whether two trees are equal as far as that is known without hashing or reading: by
+    /// id, or because one is a clone of the other.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.root, &other.root) || self.root.same(&other.root)
+    }
+
+    /// Returns the id of the root directory. Hashes what was changed since the last time.
+    ///
+    /// # Errors
+    /// None in a tree of values that are all in memory or stored.
+    pub fn id(&self) -> Result<Id> {
+        persist::hash(&self.root)?;
+        self.root.known_id().ok_or(Error::Missing { id: Id::NULL })
+    }
+
+    /// Stores all that is not stored yet, children before parents in one batch a level, and
+    /// returns the root's key. The tree stays as it is, and knows where its nodes are.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the store fails; [`Error::Missing`] if a part of another store is not
+    /// in this one.
+    pub fn persist(&self, store: &Arc<dyn ObjectStore>) -> Result<Key> {
+        persist::persist(self, store)
+    }
+
+    /// Returns the store that the tree loads from.
+    #[must_use]
+    pub const fn store(&self) -> Option<&Arc<dyn ObjectStore>> {
+        self.store.as_ref()
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.root.known_id() {
+            Some(id) => write!(f, "Tree({})", id.short()),
+            None => f.write_str("Tree(unhashed)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! What of a tree is in memory.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Tree;
+use super::link::Ref;
+
+/// The nodes of a tree that are reachable without reading, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TreeStats {
+    /// Nodes in memory.
+    pub loaded: u64,
+    /// Of those, nodes that no store has yet.
+    pub dirty: u64,
+    /// Of those in memory, nodes that other trees hold too.
+    pub shared: u64,
+    /// Pointers to nodes that are in a store only.
+    pub unloaded: u64,
+    /// Large values that no store has yet.
+    pub pending_blobs: u64,
+}
+
+impl Tree {
+    /// Counts what is loaded, dirty and shared. Reads nothing; visits each node in memory once.
+    #[must_use]
+    pub fn stats(&self) -> TreeStats {
+        let mut stats = TreeStats::default();
+        let mut seen = HashSet::new();
+        let mut pending = vec![self.root.as_ref()];
+        while let Some(link) = pending.pop() {
+            let Some(node) = link.loaded() else {
+                stats.unloaded += 1;
+                continue;
+            };
+            if !seen.insert(Arc::as_ptr(node)) {
+                continue;
+            }
+            stats.loaded += 1;
+            stats.dirty += u64::from(link.key().is_none());
+            stats.shared += u64::from(Arc::strong_count(node) > 1);
+            node.for_each_ref(&mut |target| match target {
+                Ref::Node(link) => pending.push(link),
+                Ref::Blob(cell) => stats.pending_blobs += u64::from(cell.stored.get().is_none()),
+            });
+        }
+        stats
+    }
+}
