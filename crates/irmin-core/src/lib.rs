@@ -7,6 +7,7 @@
 mod error;
 mod id;
 mod path;
+pub mod rules;
 mod store;
 
 pub use error::{DecodeError, Error, ErrorKind, Result};
