@@ -14,6 +14,7 @@ mod memory;
 mod path;
 mod refs;
 mod revision;
+pub mod rules;
 mod store;
 mod tree;
 
