@@ -3,7 +3,10 @@
 use std::io;
 
 use crate::path::{Path, PathError};
-use crate::{CommitError, HistoryError, Id, RefNameError, RevisionError, StoreError};
+use crate::{
+    CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError, StoreError,
+    TimeError,
+};
 
 /// The result of operations on the model.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,6 +51,12 @@ pub enum Error {
     /// A commit cannot be written as it is.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// A name or an e-mail address cannot be in a commit.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Text is not a time.
+    #[error(transparent)]
+    Time(#[from] TimeError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -93,7 +102,9 @@ impl Error {
             Self::Store(error) => error.kind(),
             Self::History(error) => error.kind(),
             Self::Revision(error) => error.kind(),
-            Self::RefName(_) | Self::Commit(_) => ErrorKind::Invalid,
+            Self::RefName(_) | Self::Commit(_) | Self::Signature(_) | Self::Time(_) => {
+                ErrorKind::Invalid
+            }
             Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } | Self::RootNeedsTree => {
                 ErrorKind::Invalid
             }

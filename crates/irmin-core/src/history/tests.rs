@@ -363,6 +363,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
     fn the_meeting_of_two_sets_is_what_a_naive_walk_says(
         dag in dags(),
