@@ -13,7 +13,7 @@
 //! * A stored object: one copy and one checksum; a write to the file for each MiB.
 //! * A commit: one write, and one sync if it is to be durable; commits that wait at the same time
 //!   share it. Framing is 24 bytes for the commit, 6 to 8 an object, 1 to 5 a link.
-//! * A full segment (64 MiB unless set otherwise): three syncs and one sidecar of 44 bytes an
+//! * A full segment (64 MiB unless set otherwise): four syncs and one sidecar of 44 bytes an
 //!   object.
 //! * Memory: 12 bytes for each object of a segment that was read, about 90 for each object of the
 //!   segment being written, the pending objects (1 MiB) and the cache.

@@ -186,6 +186,7 @@ impl Sealed {
         add(&self.counters.bytes_scanned, u64::from(length));
         let bytes = sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs);
         sidecar::write(&*self.files, &self.layout, &bytes, self.number)?;
+        add(&self.counters.syncs, 1);
         self.counters.wrote(bytes.len());
         Sidecar::decode(bytes, header)
             .map_err(|damage| damage.at(&self.layout.sidecar(self.number)))

@@ -1,8 +1,8 @@
 //! A segment's sidecar: where its records start and which ids they have, derived from the segment
 //! and thrown away without regret.
 //!
-//! It is neither synced when written nor trusted when read: a checksum that fails means that it is
-//! made again from the segment.
+//! Its name is not synced when it is written, and it is not trusted when it is read: when it is
+//! missing or a checksum fails, it is made again from the segment.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub(crate) struct Sidecar {
     body: Vec<u8>,
 }
 
-/// Writes the sidecar of a segment: under another name first, so that nobody sees half of it.
+/// Writes the sidecar of a segment: under another name first, so that nobody sees half of it. One sync.
 pub(crate) fn write(
     files: &dyn Files,
     layout: &Layout,
@@ -54,6 +54,8 @@ pub(crate) fn write(
     file.truncate(0).map_err(damage::io("truncate", &fresh))?;
     file.write_at(bytes, 0)
         .map_err(damage::io("write", &fresh))?;
+    // Without this a power cut could leave a damaged one, which is not lost but tells of damage.
+    file.sync().map_err(damage::io("sync", &fresh))?;
     files
         .rename(&fresh, &path)
         .map_err(damage::io("rename", &fresh))

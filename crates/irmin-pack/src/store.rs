@@ -102,7 +102,7 @@ impl PackStore {
     }
 
     /// Writes what is pending, makes all durable, and notes that the store was closed in order. At
-    /// most one sync. Dropping the handle does the same, without telling what failed.
+    /// most two syncs. Dropping the handle does the same, without telling what failed.
     ///
     /// # Errors
     /// [`StoreError::Io`], [`StoreError::Poisoned`].

@@ -172,7 +172,7 @@ impl Inner {
         self.roll()
     }
 
-    /// Completes the newest segment and begins the next. Three syncs.
+    /// Completes the newest segment and begins the next. Four syncs.
     pub(crate) fn roll(&self) -> Result<(), StoreError> {
         self.write_frame(FrameKind::End, &[])?;
         let end = read(&self.state).active.log_end();
@@ -264,6 +264,7 @@ impl Inner {
         };
         let result = sidecar::write(&*self.options.files, &self.layout, &bytes, header.number);
         self.poison.note(result)?;
+        add(&self.counters.syncs, 1);
         self.counters.wrote(bytes.len());
         write(&self.state).active.covered = covered.offset;
         Ok(())
