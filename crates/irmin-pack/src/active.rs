@@ -1,0 +1,183 @@
+//! The segment that is being written, and the objects that wait for their frame.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crc32fast::Hasher;
+use irmin_core::{Id, Locator, Object, RefEdit};
+
+use crate::files::File;
+use crate::frame::{FrameHeader, FrameKind, FramePlace, HEADER_BYTES, Target, encode_changes};
+use crate::place::{Place, narrow};
+use crate::record;
+use crate::scan::Position;
+use crate::sealed::Sealed;
+use crate::segment::{NewSegment, SegmentHeader};
+use crate::table::Table;
+
+/// All that readers see, changed only by the holder of the writer's lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The complete segments, by ascending number.
+    pub(crate) sealed: Arc<Vec<Arc<Sealed>>>,
+    pub(crate) active: Active,
+    pub(crate) refs: BTreeMap<String, Id>,
+}
+
+/// The newest segment.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) header: SegmentHeader,
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) table: Table,
+    /// How much of the file was written.
+    pub(crate) written: Position,
+    /// The position in the log of the file's first byte: what a sync reached is told by numbers
+    /// that go on from segment to segment.
+    pub(crate) base: u64,
+    /// Up to where the sidecar covers the segment.
+    pub(crate) covered: u32,
+    /// Whether the file ends with a proof that all of it is durable.
+    pub(crate) is_marked: bool,
+    /// The next frame: room for its header, then records.
+    pending: Vec<u8>,
+    /// The checksum of the pending records.
+    crc: Hasher,
+}
+
+/// Where a record's bytes are.
+pub(crate) enum Span {
+    /// In memory, from this offset of the pending frame on.
+    Pending(usize),
+    /// In the file, from one offset to another.
+    Written(u32, u32),
+}
+
+impl Active {
+    pub(crate) fn new(
+        header: SegmentHeader,
+        path: PathBuf,
+        file: Arc<dyn File>,
+        table: Table,
+        written: Position,
+    ) -> Self {
+        Self {
+            header,
+            path,
+            file,
+            table,
+            written,
+            base: 0,
+            covered: 0,
+            is_marked: true,
+            pending: Vec::new(),
+            crc: Hasher::new(),
+        }
+    }
+
+    /// The segment after this one, with nothing but its checkpoint.
+    pub(crate) fn fresh(new: NewSegment, path: PathBuf) -> Self {
+        let written = Position {
+            offset: new.length,
+            frames: 1,
+            records: 0,
+        };
+        Self::new(new.header, path, new.file, Table::default(), written)
+    }
+
+    /// The end of what was written, as a position in the log.
+    pub(crate) fn log_end(&self) -> u64 {
+        self.base + u64::from(self.written.offset)
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.pending
+    }
+
+    /// Adds an object to the next frame.
+    pub(crate) fn push(&mut self, object: &Object<'_>, links: &[Option<Locator>]) -> Place {
+        if self.pending.is_empty() {
+            self.pending.resize(FrameHeader::BYTES, 0);
+            self.crc = Hasher::new();
+        }
+        let place = Place {
+            segment: self.header.number,
+            number: self.table.len(),
+        };
+        let start = self.pending.len();
+        record::encode(&mut self.pending, place, object, links.iter().copied());
+        self.crc.update(&self.pending[start..]);
+        let offset = self.written.offset + narrow(start);
+        self.table
+            .push(offset, object.id, object.kind, object.bytes.len());
+        place
+    }
+
+    /// Completes the next frame. `synced` is up to where the file is durable.
+    pub(crate) fn finish(&mut self, kind: FrameKind, edits: &[RefEdit], synced: u32) {
+        if self.pending.is_empty() {
+            self.pending.resize(FrameHeader::BYTES, 0);
+            self.crc = Hasher::new();
+        }
+        let records = self.table.len() - self.written.records;
+        let start = self.pending.len();
+        let targets: Vec<_> = edits.iter().map(|edit| self.target(edit)).collect();
+        encode_changes(&mut self.pending, targets.into_iter());
+        self.crc.update(&self.pending[start..]);
+        let header = FrameHeader {
+            kind,
+            payload_bytes: narrow(self.pending.len()) - HEADER_BYTES,
+            records,
+            frame: self.written.frames,
+            synced,
+            payload_crc: self.crc.clone().finalize(),
+        };
+        let place = FramePlace {
+            salt: self.header.salt,
+            segment: self.header.number,
+            offset: self.written.offset,
+            frame: self.written.frames,
+            record: self.written.records,
+        };
+        self.pending[..FrameHeader::BYTES].copy_from_slice(&header.encode(&place));
+    }
+
+    /// A ref mostly moves to the commit beside it, whose number is shorter than its id.
+    fn target<'e>(&self, edit: &'e RefEdit) -> (&'e str, Target) {
+        let target = match edit.new {
+            None => Target::Gone,
+            Some(id) => self
+                .table
+                .find(&id)
+                .and_then(|number| number.checked_sub(self.written.records))
+                .map_or(Target::Id(id), Target::Record),
+        };
+        (&edit.name, target)
+    }
+
+    /// Notes that the next frame was written.
+    pub(crate) fn frame_written(&mut self, kind: FrameKind) {
+        self.is_marked = kind == FrameKind::Close;
+        self.written = Position {
+            offset: self.written.offset + narrow(self.pending.len()),
+            frames: self.written.frames + 1,
+            records: self.table.len(),
+        };
+        self.pending.clear();
+    }
+
+    pub(crate) fn span(&self, number: u32) -> Option<Span> {
+        let (start, next) = self.table.span(number)?;
+        Some(match start.checked_sub(self.written.offset) {
+            Some(offset) => Span::Pending(offset as usize),
+            None => Span::Written(start, next.unwrap_or(u32::MAX).min(self.written.offset)),
+        })
+    }
+}

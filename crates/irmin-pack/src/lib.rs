@@ -1,0 +1,55 @@
+//! The embedded engine: a repository is a directory of append-only segments, and one log is the
+//! whole database.
+//!
+//! A commit appends its objects, its commit and its ref edits as one checksummed frame and syncs
+//! once. Opening reads the newest segment's checkpoint and scans the tail; a torn tail is cut;
+//! damage to what was synced is an error that says where. One process writes at a time. The format
+//! is described to the byte in `FORMAT.md`, section *Pack files*.
+//!
+//! # Costs
+//! * A read with a locator: at most one positional read of the record; without one, first a look
+//!   into the index of each segment, newest first: a search in memory, and 32 bytes read from the
+//!   segment's sidecar where the first four bytes of the id are found.
+//! * A stored object: one copy and one checksum; a write to the file for each MiB.
+//! * A commit: one write, and one sync if it is to be durable; commits that wait at the same time
+//!   share it. Framing is 24 bytes for the commit, 6 to 8 an object, 1 to 5 a link.
+//! * A full segment (64 MiB unless set otherwise): four syncs and one sidecar of 44 bytes an
+//!   object.
+//! * Memory: 12 bytes for each object of a segment that was read, about 90 for each object of the
+//!   segment being written, the pending objects (1 MiB) and the cache.
+//! * Opening: the directory, the newest segment's sidecar, and a scan of what came after it: after
+//!   a clean close at most [`Options::checkpoint_bytes`], after a crash at most one segment.
+
+mod active;
+mod cache;
+mod damage;
+mod files;
+mod frame;
+mod layout;
+mod lock;
+mod open;
+mod options;
+mod place;
+mod poison;
+mod read;
+mod record;
+mod scan;
+mod sealed;
+mod segment;
+mod sidecar;
+mod stats;
+mod store;
+mod sync;
+mod table;
+mod varint;
+mod verify;
+mod write;
+
+pub use damage::Damage;
+pub use files::{File, Files, OsFiles};
+pub use frame::{Frame, FrameKind, FramePlace, RefChange};
+pub use options::Options;
+pub use record::Record;
+pub use stats::{KindStats, Stats};
+pub use store::PackStore;
+pub use verify::{Progress, VerifyReport};

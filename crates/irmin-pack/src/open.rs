@@ -1,0 +1,301 @@
+//! Making a store, opening one, and what is left to do after a crash.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
+
+use irmin_core::StoreError;
+
+use crate::active::{Active, State};
+use crate::cache::Cache;
+use crate::damage::{self, Damage};
+use crate::files::{File, Files};
+use crate::frame::FrameKind;
+use crate::layout::{FORMAT, Layout, is_temporary, segment_number, temporary};
+use crate::lock::read;
+use crate::options::Options;
+use crate::poison::Poison;
+use crate::scan::{self, Position, Scan, Scanned};
+use crate::sealed::{Replay, read_sidecar};
+use crate::segment::{self, EMPTY_BYTES, SegmentHeader};
+use crate::sidecar::Sidecar;
+use crate::stats::{Counters, add};
+use crate::store::Inner;
+use crate::sync::{Deferred, SyncPoint};
+
+impl Inner {
+    pub(crate) fn create(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let layout = Layout::new(dir);
+        let files = &*options.files;
+        files
+            .create_dirs(&layout.segments)
+            .map_err(damage::io("create", &layout.segments))?;
+        let lock = take_lock(files, &layout)?;
+        if files.open(&layout.format).is_ok() {
+            return Err(StoreError::AlreadyExists {
+                path: dir.to_owned(),
+            });
+        }
+        refuse_leftovers(files, &layout)?;
+        let counters = Arc::new(Counters::default());
+        let new = segment::create(files, &layout, 1, &Default::default())?;
+        counters.wrote(new.length as usize);
+        write_format(files, &layout)?;
+        counters.wrote(FORMAT.len());
+        add(&counters.syncs, 5);
+        let active = Active::fresh(new, layout.segment(1));
+        let synced = active.log_end();
+        let state = State {
+            sealed: Arc::default(),
+            active,
+            refs: Default::default(),
+        };
+        Ok(Self::new(layout, options, state, synced, counters, lock))
+    }
+
+    pub(crate) fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let layout = Layout::new(dir);
+        check_format(&*options.files, &layout)?;
+        let lock = take_lock(&*options.files, &layout)?;
+        let numbers = segments(&*options.files, &layout)?;
+        let Some((&newest, older)) = numbers.split_last() else {
+            let damage = Damage::new(0, "a segment", "none");
+            return Err(damage.at(&layout.segments));
+        };
+        let counters = Arc::new(Counters::default());
+        let recovered = Recovered::read(&*options.files, &layout, newest, &counters)?;
+        let older = older.to_vec();
+        let state = State {
+            sealed: Arc::default(),
+            active: recovered.active,
+            refs: recovered.refs,
+        };
+        let inner = Self::new(layout, options, state, recovered.synced, counters, lock);
+        let sealed: Vec<_> = older.iter().map(|&n| Arc::new(inner.sealed(n))).collect();
+        crate::lock::write(&inner.state).sealed = Arc::new(sealed);
+        if recovered.is_complete {
+            // The writer stopped between completing this segment and beginning the next.
+            let end = read(&inner.state).active.log_end();
+            inner.sync_to(end)?;
+            inner.begin_segment()?;
+        }
+        Ok(inner)
+    }
+
+    fn new(
+        layout: Layout,
+        options: Options,
+        state: State,
+        synced: u64,
+        counters: Arc<Counters>,
+        lock: Arc<dyn File>,
+    ) -> Self {
+        Self {
+            layout: Arc::new(layout),
+            cache: Cache::new(options.cache_bytes),
+            options,
+            state: RwLock::new(state),
+            writer: Mutex::default(),
+            sync: SyncPoint::new(synced),
+            deferred: Deferred::default(),
+            poison: Poison::default(),
+            counters,
+            is_closed: AtomicBool::new(false),
+            _lock: lock,
+        }
+    }
+}
+
+/// The newest segment as it was left.
+struct Recovered {
+    active: Active,
+    refs: std::collections::BTreeMap<String, irmin_core::Id>,
+    is_complete: bool,
+    /// Up to which offset the segment is known to be durable.
+    synced: u64,
+}
+
+impl Recovered {
+    fn read(
+        files: &dyn Files,
+        layout: &Layout,
+        number: u32,
+        counters: &Counters,
+    ) -> Result<Self, StoreError> {
+        let path = layout.segment(number);
+        let file = files.open(&path).map_err(damage::io("open", &path))?;
+        let header = SegmentHeader::read(&*file, &path, number)?;
+        let length = scan::length(&*file, &path)?;
+        let scan = Scan {
+            file: &*file,
+            path: &path,
+            header,
+            end: length,
+        };
+        let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
+        let (mut replay, from) = start(sidecar.as_ref());
+        if from.offset > length {
+            let expected = format!("{} durable bytes", from.offset);
+            return Err(Damage::ends(u64::from(length), &expected).at(&path));
+        }
+        let scanned = replay.run(&scan, from)?;
+        let position = scanned.position;
+        add(
+            &counters.bytes_scanned,
+            u64::from(position.offset - from.offset),
+        );
+        let synced = u64::from(scanned.synced.max(from.offset));
+        let was_complete = sidecar.is_some_and(|sidecar| sidecar.meta.is_complete);
+        let last = scanned.last;
+        cut_tail(&scan, scanned, counters)?;
+        let mut active = Active::new(header, path, Arc::clone(&file), replay.table, position);
+        active.is_marked = matches!(last, None | Some(FrameKind::Close));
+        active.covered = from.offset;
+        Ok(Self {
+            active,
+            refs: replay.refs,
+            is_complete: last.map_or(was_complete, |last| last == FrameKind::End),
+            synced,
+        })
+    }
+}
+
+/// Returns what the sidecar knows, and where to go on reading.
+fn start(sidecar: Option<&Sidecar>) -> (Replay, Position) {
+    sidecar
+        .and_then(|sidecar| Some((Replay::from_sidecar(sidecar)?, sidecar.meta.covered)))
+        .unwrap_or((Replay::default(), Position::START))
+}
+
+/// Cuts off what a power cut left of frames that were never acknowledged as durable. Damage to
+/// what was durable is an error.
+fn cut_tail(scan: &Scan<'_>, scanned: Scanned, counters: &Counters) -> Result<(), StoreError> {
+    let Some(damage) = scanned.damage else {
+        return Ok(());
+    };
+    let offset = scanned.position.offset;
+    // A segment gets its name after its checkpoint is durable.
+    if scanned.position.frames == 0 || scan.is_claimed(offset)? {
+        return Err(damage.at(scan.path));
+    }
+    scan.file
+        .truncate(u64::from(offset))
+        .map_err(damage::io("truncate", scan.path))?;
+    // Before new frames follow, or a later crash could bring old ones back behind them.
+    scan.file.sync().map_err(damage::io("sync", scan.path))?;
+    add(&counters.syncs, 1);
+    add(&counters.bytes_cut, u64::from(scan.end - offset));
+    Ok(())
+}
+
+/// Takes the writer's lock and leaves this process's id in it.
+fn take_lock(files: &dyn Files, layout: &Layout) -> Result<Arc<dyn File>, StoreError> {
+    let path = &layout.lock;
+    let file = match files.open_or_create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StoreError::NotFound {
+                path: layout.dir.clone(),
+            });
+        }
+        other => other.map_err(damage::io("open", path))?,
+    };
+    if !file.try_lock().map_err(damage::io("lock", path))? {
+        return Err(StoreError::Locked {
+            path: path.clone(),
+            holder: text(&*file, path)?.trim().to_owned(),
+        });
+    }
+    let pid = format!("{}\n", std::process::id());
+    file.truncate(0).map_err(damage::io("truncate", path))?;
+    file.write_at(pid.as_bytes(), 0)
+        .map_err(damage::io("write", path))?;
+    Ok(file)
+}
+
+fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
+    let path = &layout.format;
+    let file = match files.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StoreError::NotFound {
+                path: layout.dir.clone(),
+            });
+        }
+        other => other.map_err(damage::io("open", path))?,
+    };
+    let found = text(&*file, path)?;
+    if found == FORMAT {
+        return Ok(());
+    }
+    Err(StoreError::UnsupportedFormat {
+        path: path.clone(),
+        found: format!("'{}'", found.trim().escape_debug()),
+        supported: format!("'{}'", FORMAT.trim().escape_debug()),
+    })
+}
+
+/// Writes the file that makes the directory a store, last of all.
+fn write_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
+    let fresh = temporary(&layout.format);
+    let file = files
+        .open_or_create(&fresh)
+        .map_err(damage::io("create", &fresh))?;
+    file.truncate(0).map_err(damage::io("truncate", &fresh))?;
+    file.write_at(FORMAT.as_bytes(), 0)
+        .map_err(damage::io("write", &fresh))?;
+    file.sync().map_err(damage::io("sync", &fresh))?;
+    files
+        .rename(&fresh, &layout.format)
+        .map_err(damage::io("rename", &fresh))?;
+    let parent = layout.dir.parent();
+    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+    for dir in [layout.dir.as_path(), parent.unwrap_or(Path::new("."))] {
+        files.sync_dir(dir).map_err(damage::io("sync", dir))?;
+    }
+    Ok(())
+}
+
+/// A `create` that was cut off leaves an empty first segment. More than that is somebody's data.
+fn refuse_leftovers(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
+    for number in segments(files, layout)? {
+        let path = layout.segment(number);
+        let file = files.open(&path).map_err(damage::io("open", &path))?;
+        let length = file.length().map_err(damage::io("measure", &path))?;
+        if number != 1 || length > EMPTY_BYTES {
+            let damage = Damage::new(0, "a format file beside the segments", "none");
+            return Err(damage.at(&layout.format));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the numbers of all segments in order, and removes files that were never completed.
+fn segments(files: &dyn Files, layout: &Layout) -> Result<Vec<u32>, StoreError> {
+    let dir = &layout.segments;
+    let names = files.list(dir).map_err(damage::io("list", dir))?;
+    let mut numbers: Vec<u32> = names.iter().filter_map(|n| segment_number(n)).collect();
+    numbers.sort_unstable();
+    let newest = numbers.last().copied().unwrap_or_default();
+    for name in &names {
+        if is_temporary(name) {
+            let path = dir.join(name);
+            files.remove(&path).map_err(damage::io("remove", &path))?;
+        }
+        let of_sidecar = name.strip_suffix(".idx").and_then(|n| n.parse().ok());
+        if let Some(number) = of_sidecar.filter(|&number: &u32| number > newest) {
+            // A sidecar is written after its segment has its name for good.
+            let damage = Damage::new(0, "the segment of a sidecar", "no file");
+            return Err(damage.at(&layout.segment(number)));
+        }
+    }
+    Ok(numbers)
+}
+
+fn text(file: &dyn File, path: &Path) -> Result<String, StoreError> {
+    let length = file.length().map_err(damage::io("measure", path))?;
+    let mut bytes = vec![0; usize::try_from(length.min(TEXT_BYTES_MAX)).unwrap_or_default()];
+    file.read_at(&mut bytes, 0).map_err(damage::read(path, 0))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// How much of a small text file is read.
+const TEXT_BYTES_MAX: u64 = 4096;

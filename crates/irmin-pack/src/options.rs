@@ -1,0 +1,46 @@
+//! What a caller may choose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::files::{Files, OsFiles};
+
+/// How a store is opened.
+///
+/// ```
+/// use irmin_pack::Options;
+/// let options = Options { cache_bytes: 64 << 20, ..Options::default() };
+/// assert_eq!(options.segment_bytes, 64 << 20);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A segment that has reached this size in bytes is completed and a new one begun. At most
+    /// 1 GiB is used of it. Default: 64 MiB.
+    pub segment_bytes: u32,
+    /// How many bytes of objects are kept in memory before they are written out ahead of their
+    /// commit. Default: 1 MiB.
+    pub pending_bytes: usize,
+    /// How many bytes of recently read records are kept in memory. Default: 8 MiB.
+    pub cache_bytes: usize,
+    /// A clean close writes the newest segment's sidecar when more than this many bytes came after
+    /// the last one; the next open scans what is less. Default: 256 KiB (scanned in about 1 ms).
+    pub checkpoint_bytes: u32,
+    /// Within which time a [`Deferred`](irmin_core::Durability::Deferred) commit is synced.
+    /// Default: 100 ms.
+    pub deferred_interval: Duration,
+    /// Where the files are.
+    pub files: Arc<dyn Files>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            pending_bytes: 1 << 20,
+            cache_bytes: 8 << 20,
+            checkpoint_bytes: 256 << 10,
+            deferred_interval: Duration::from_millis(100),
+            files: Arc::new(OsFiles),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Reading a segment's frames one after the other.
+
+use std::path::Path;
+
+use irmin_core::StoreError;
+
+use crate::damage::{self, Damage};
+use crate::files::File;
+use crate::frame::{Frame, FrameHeader, FrameKind, FramePlace, HEADER_BYTES};
+use crate::place::narrow64;
+use crate::segment::SegmentHeader;
+
+/// A boundary between frames: where it is, and how many frames and records are before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) offset: u32,
+    pub(crate) frames: u32,
+    pub(crate) records: u32,
+}
+
+impl Position {
+    /// The boundary before the first frame.
+    pub(crate) const START: Self = Self {
+        offset: SegmentHeader::BYTES_U32,
+        frames: 0,
+        records: 0,
+    };
+}
+
+/// A segment's file up to an offset.
+pub(crate) struct Scan<'a> {
+    pub(crate) file: &'a dyn File,
+    pub(crate) path: &'a Path,
+    pub(crate) header: SegmentHeader,
+    pub(crate) end: u32,
+}
+
+/// How far a scan came.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// The end of the last good frame.
+    pub(crate) position: Position,
+    /// The largest offset that a frame says was durable.
+    pub(crate) synced: u32,
+    /// What the last frame was for, if there was one.
+    pub(crate) last: Option<FrameKind>,
+    /// Why the scan ended before the file did.
+    pub(crate) damage: Option<Damage>,
+}
+
+impl Scan<'_> {
+    /// Reads frames from a boundary on until the end or the first bad frame. Hashes all objects.
+    ///
+    /// # Errors
+    /// What `visit` returns, and [`StoreError::Io`]. Damage is no error here.
+    pub(crate) fn run(
+        &self,
+        from: Position,
+        visit: &mut dyn FnMut(Position, &Frame<'_>) -> Result<(), StoreError>,
+    ) -> Result<Scanned, StoreError> {
+        let mut scanned = Scanned {
+            position: from,
+            synced: 0,
+            last: None,
+            damage: None,
+        };
+        let mut window = Window::default();
+        while scanned.position.offset < self.end {
+            let position = scanned.position;
+            let place = self.place(position);
+            let bytes = match self.frame_bytes(&mut window, &place)? {
+                Ok(bytes) => bytes,
+                Err(damage) => {
+                    scanned.damage = Some(damage);
+                    break;
+                }
+            };
+            let frame = match Frame::parse(bytes, &place) {
+                Ok(frame) => frame,
+                Err(damage) => {
+                    scanned.damage = Some(damage);
+                    break;
+                }
+            };
+            visit(position, &frame)?;
+            scanned.synced = scanned.synced.max(frame.synced);
+            scanned.last = Some(frame.kind);
+            scanned.position = Position {
+                offset: position.offset + frame.length,
+                frames: position.frames + 1,
+                records: position.records + crate::place::narrow(frame.records.len()),
+            };
+        }
+        Ok(scanned)
+    }
+
+    /// Tells whether a frame after `offset` says that the segment was durable beyond `offset`: then
+    /// what is wrong there is no torn write.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub(crate) fn is_claimed(&self, offset: u32) -> Result<bool, StoreError> {
+        let mut window = Window::default();
+        let mut position = Position {
+            offset: offset.saturating_add(1),
+            frames: 0,
+            records: 0,
+        };
+        while position.offset.saturating_add(HEADER_BYTES) <= self.end {
+            let front = self.bytes(&mut window, position.offset, FrameHeader::BYTES)?;
+            let header = front
+                .first_chunk()
+                .and_then(|front| FrameHeader::decode(front, &self.place(position)));
+            if header.is_some_and(|header| header.synced > offset) {
+                return Ok(true);
+            }
+            position.offset += 1;
+        }
+        Ok(false)
+    }
+
+    fn place(&self, position: Position) -> FramePlace {
+        FramePlace {
+            salt: self.header.salt,
+            segment: self.header.number,
+            offset: position.offset,
+            frame: position.frames,
+            record: position.records,
+        }
+    }
+
+    /// Returns the bytes of the frame, as far as the file has them.
+    fn frame_bytes<'w>(
+        &self,
+        window: &'w mut Window,
+        place: &FramePlace,
+    ) -> Result<Result<&'w [u8], Damage>, StoreError> {
+        let left = self.end - place.offset;
+        if left < HEADER_BYTES {
+            let end = u64::from(self.end);
+            return Ok(Err(Damage::ends(end, "the rest of a frame's header")));
+        }
+        let front = self.bytes(window, place.offset, FrameHeader::BYTES)?;
+        let header = front
+            .first_chunk()
+            .and_then(|front| FrameHeader::decode(front, place));
+        // A bad header is left to the parser, which says what is wrong with it.
+        let length = header.map_or(0, |header| header.payload_bytes);
+        let length = length.saturating_add(HEADER_BYTES).min(left);
+        self.bytes(window, place.offset, length as usize).map(Ok)
+    }
+
+    fn bytes<'w>(
+        &self,
+        window: &'w mut Window,
+        offset: u32,
+        count: usize,
+    ) -> Result<&'w [u8], StoreError> {
+        let is_inside = offset >= window.start
+            && (offset - window.start) as usize + count <= window.bytes.len();
+        if !is_inside {
+            let left = (self.end - offset) as usize;
+            window.bytes.resize(left.min(count.max(WINDOW_BYTES)), 0);
+            window.start = offset;
+            self.file
+                .read_at(&mut window.bytes, u64::from(offset))
+                .map_err(damage::read(self.path, u64::from(offset)))?;
+        }
+        let start = (offset - window.start) as usize;
+        Ok(window.bytes.get(start..start + count).unwrap_or_default())
+    }
+}
+
+/// Returns the length of a segment's file, which the format keeps below 4 GiB.
+pub(crate) fn length(file: &dyn File, path: &Path) -> Result<u32, StoreError> {
+    let length = file.length().map_err(damage::io("measure", path))?;
+    if length > u64::from(u32::MAX) {
+        let damage = Damage::new(0, "a file of less than 4 GiB", format!("{length} bytes"));
+        return Err(damage.at(path));
+    }
+    Ok(narrow64(length))
+}
+
+/// The part of a file that is in memory.
+#[derive(Default)]
+struct Window {
+    start: u32,
+    bytes: Vec<u8>,
+}
+
+const WINDOW_BYTES: usize = 1 << 20;

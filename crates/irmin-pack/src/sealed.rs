@@ -1,0 +1,291 @@
+//! A segment that is complete: its tables are read when first needed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use irmin_core::{Id, StoreError};
+
+use crate::damage;
+use crate::files::{File, Files};
+use crate::frame::{Frame, FrameKind, RefChange};
+use crate::layout::Layout;
+use crate::lock::lock;
+use crate::scan::{self, Position, Scan, Scanned};
+use crate::segment::SegmentHeader;
+use crate::sidecar::{self, Meta, Sidecar};
+use crate::stats::{Counters, add};
+use crate::table::Table;
+
+/// A complete segment.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) number: u32,
+    files: Arc<dyn Files>,
+    layout: Arc<Layout>,
+    counters: Arc<Counters>,
+    loaded: OnceLock<Loaded>,
+    loading: Mutex<()>,
+}
+
+/// What is in memory of a segment that was used: 12 bytes an object.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) meta: Meta,
+    sidecar: Arc<dyn File>,
+    offsets: Box<[u32]>,
+    /// The first four bytes of each id, in order.
+    prefixes: Box<[u32]>,
+    /// The record numbers in the order of the ids. Not read from the disk one by one, because
+    /// there they have only one checksum for all.
+    numbers: Box<[u32]>,
+}
+
+impl Sealed {
+    pub(crate) fn new(
+        number: u32,
+        files: Arc<dyn Files>,
+        layout: Arc<Layout>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            number,
+            files,
+            layout,
+            counters,
+            loaded: OnceLock::new(),
+            loading: Mutex::new(()),
+        }
+    }
+
+    /// Returns the segment's tables, reading the sidecar the first time, or the segment when the
+    /// sidecar is missing or damaged: then a new one is written.
+    pub(crate) fn loaded(&self) -> Result<&Loaded, StoreError> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
+        let _guard = lock(&self.loading);
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
+        let loaded = self.load()?;
+        Ok(self.loaded.get_or_init(|| loaded))
+    }
+
+    /// Returns the number of the record that holds the object. A search in memory, and a read of
+    /// 32 bytes for each id that starts with the same four bytes.
+    pub(crate) fn find(&self, id: &Id) -> Result<Option<u32>, StoreError> {
+        let loaded = self.loaded()?;
+        let prefix = prefix(id);
+        let first = loaded.prefixes.partition_point(|&other| other < prefix);
+        let alike = loaded.prefixes.iter().skip(first);
+        for (row, _) in (first..).zip(alike.take_while(|&&other| other == prefix)) {
+            if self.id_at(loaded, loaded.meta.ids_at(), row)? == *id {
+                return Ok(loaded.numbers.get(row).copied());
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns where a record starts and where the next one does, or the segment ends.
+    pub(crate) fn span(&self, number: u32) -> Result<Option<(u32, u32)>, StoreError> {
+        let loaded = self.loaded()?;
+        let number = number as usize;
+        let Some(&start) = loaded.offsets.get(number) else {
+            return Ok(None);
+        };
+        let next = loaded.offsets.get(number + 1).copied();
+        Ok(Some((start, next.unwrap_or(loaded.meta.covered.offset))))
+    }
+
+    /// Appends the ids of commits in a range, at most `limit`, in order. A binary search by reads.
+    pub(crate) fn commits_between(
+        &self,
+        first: &Id,
+        last: &Id,
+        limit: usize,
+        out: &mut Vec<Id>,
+    ) -> Result<(), StoreError> {
+        let loaded = self.loaded()?;
+        let (start, count) = loaded.meta.commits_at();
+        let (mut low, mut high) = (0, count as usize);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.id_at(loaded, start, middle)? < *first {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        for row in (low..count as usize).take(limit) {
+            let id = self.id_at(loaded, start, row)?;
+            if id > *last {
+                break;
+            }
+            out.push(id);
+        }
+        Ok(())
+    }
+
+    fn id_at(&self, loaded: &Loaded, start: u64, row: usize) -> Result<Id, StoreError> {
+        let mut bytes = [0; Id::BYTES];
+        let offset = start + (row * Id::BYTES) as u64;
+        loaded
+            .sidecar
+            .read_at(&mut bytes, offset)
+            .map_err(damage::read(&self.layout.sidecar(self.number), offset))?;
+        Ok(Id::from_bytes(bytes))
+    }
+
+    fn load(&self) -> Result<Loaded, StoreError> {
+        let path = self.layout.segment(self.number);
+        let file = self.files.open(&path).map_err(damage::io("open", &path))?;
+        let header = SegmentHeader::read(&*file, &path, self.number)?;
+        let length = scan::length(&*file, &path)?;
+        let is_whole =
+            |sidecar: &Sidecar| sidecar.meta.is_complete && sidecar.meta.covered.offset == length;
+        let kept = read_sidecar(&*self.files, &self.layout, header)?
+            .and_then(Result::ok)
+            .filter(is_whole);
+        let sidecar = match kept {
+            Some(sidecar) => sidecar,
+            None => self.rebuild(&*file, header, length)?,
+        };
+        let path = self.layout.sidecar(self.number);
+        Ok(Loaded {
+            file,
+            sidecar: self.files.open(&path).map_err(damage::io("open", &path))?,
+            offsets: sidecar.offsets().collect(),
+            prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
+            numbers: sidecar.numbers().collect(),
+            meta: sidecar.meta,
+        })
+    }
+
+    fn rebuild(
+        &self,
+        file: &dyn File,
+        header: SegmentHeader,
+        length: u32,
+    ) -> Result<Sidecar, StoreError> {
+        let path = self.layout.segment(self.number);
+        let scan = Scan {
+            file,
+            path: &path,
+            header,
+            end: length,
+        };
+        let mut replay = Replay::default();
+        let scanned = replay.run(&scan, Position::START)?;
+        if let Some(damage) = scanned
+            .damage
+            .or_else(|| not_complete(scanned.last, length))
+        {
+            return Err(damage.at(&path));
+        }
+        add(&self.counters.bytes_scanned, u64::from(length));
+        let bytes = sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs);
+        sidecar::write(&*self.files, &self.layout, &bytes, self.number)?;
+        add(&self.counters.syncs, 1);
+        self.counters.wrote(bytes.len());
+        Sidecar::decode(bytes, header)
+            .map_err(|damage| damage.at(&self.layout.sidecar(self.number)))
+    }
+}
+
+/// A complete segment ends with a frame that says so: else its end was lost.
+pub(crate) fn not_complete(last: Option<FrameKind>, length: u32) -> Option<damage::Damage> {
+    (last != Some(FrameKind::End))
+        .then(|| damage::Damage::ends(u64::from(length), "the frame that ends the segment"))
+}
+
+/// Reads and checks a segment's sidecar; `None` when there is none.
+pub(crate) fn read_sidecar(
+    files: &dyn Files,
+    layout: &Layout,
+    header: SegmentHeader,
+) -> Result<Option<Result<Sidecar, damage::Damage>>, StoreError> {
+    let path = layout.sidecar(header.number);
+    let file = match files.open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(damage::io("open", &path)(error)),
+    };
+    let length = file.length().map_err(damage::io("measure", &path))?;
+    // A length that no sidecar can have must not make room for it.
+    let Some(length) = usize::try_from(length)
+        .ok()
+        .filter(|&l| l <= SIDECAR_BYTES_MAX)
+    else {
+        return Ok(Some(Err(damage::Damage::new(
+            0,
+            "a sidecar",
+            "a larger file",
+        ))));
+    };
+    let mut bytes = vec![0; length];
+    file.read_at(&mut bytes, 0)
+        .map_err(damage::read(&path, 0))?;
+    Ok(Some(Sidecar::decode(bytes, header)))
+}
+
+/// What a segment's frames amount to.
+#[derive(Debug, Default)]
+pub(crate) struct Replay {
+    pub(crate) table: Table,
+    pub(crate) refs: BTreeMap<String, Id>,
+}
+
+impl Replay {
+    /// Starts from what a sidecar covers.
+    pub(crate) fn from_sidecar(sidecar: &Sidecar) -> Option<Self> {
+        let mut replay = Self::default();
+        replay.apply_refs(&sidecar.refs()?);
+        let mut ids = vec![None; sidecar.ids().len()];
+        for (id, number) in sidecar.ids().zip(sidecar.numbers()) {
+            *ids.get_mut(number as usize)? = Some(id);
+        }
+        for (offset, id) in sidecar.offsets().zip(ids) {
+            // The kinds are counted and the commits listed in the sidecar already.
+            replay.table.push(offset, id?, irmin_core::Kind::Blob, 0);
+        }
+        replay.table.kinds = sidecar.meta.kinds;
+        replay.table.commits = sidecar.commits().collect();
+        Some(replay)
+    }
+
+    /// Applies the frames from a boundary on.
+    pub(crate) fn run(&mut self, scan: &Scan<'_>, from: Position) -> Result<Scanned, StoreError> {
+        scan.run(from, &mut |_, frame| {
+            self.apply(frame);
+            Ok(())
+        })
+    }
+
+    fn apply(&mut self, frame: &Frame<'_>) {
+        for ((offset, record), id) in frame.records.iter().zip(&frame.ids) {
+            let bytes = record.payload.len();
+            self.table.push(*offset, *id, record.kind, bytes);
+        }
+        if frame.kind == FrameKind::Checkpoint {
+            self.refs.clear();
+        }
+        self.apply_refs(&frame.changes);
+    }
+
+    fn apply_refs(&mut self, changes: &[RefChange]) {
+        for change in changes {
+            match change.target {
+                Some(id) => self.refs.insert(change.name.clone(), id),
+                None => self.refs.remove(&change.name),
+            };
+        }
+    }
+}
+
+fn prefix(id: &Id) -> u32 {
+    let bytes = id.as_bytes().first_chunk().copied().unwrap_or_default();
+    u32::from_be_bytes(bytes)
+}
+
+const SIDECAR_BYTES_MAX: usize = 1 << 32;

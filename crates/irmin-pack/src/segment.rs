@@ -1,0 +1,150 @@
+//! The front of a segment's file, and how a new segment comes to be.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use irmin_core::{Id, StoreError};
+
+use crate::damage::{self, Damage};
+use crate::files::{File, Files};
+use crate::frame::{FrameHeader, FrameKind, FramePlace, Target, encode_changes};
+use crate::layout::{Layout, temporary};
+use crate::place::narrow;
+use crate::varint::Reader;
+
+/// What the first 32 bytes of a segment say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) number: u32,
+    pub(crate) salt: u64,
+}
+
+impl SegmentHeader {
+    pub(crate) const BYTES: usize = 32;
+    pub(crate) const BYTES_U32: u32 = 32;
+
+    fn encode(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.number.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.salt.to_le_bytes());
+        // Four bytes are left for later.
+        let crc = crc32fast::hash(&bytes[..CRC_AT]).to_le_bytes();
+        bytes[CRC_AT..].copy_from_slice(&crc);
+        bytes
+    }
+
+    fn decode(bytes: &[u8; Self::BYTES], number: u32) -> Result<Self, Damage> {
+        let mut reader = Reader::new(bytes, 8);
+        let version = reader.u32().unwrap_or_default();
+        let header = Self {
+            number: reader.u32().unwrap_or_default(),
+            salt: reader.u64().unwrap_or_default(),
+        };
+        let (computed, stored) = (
+            crc32fast::hash(&bytes[..CRC_AT]),
+            Reader::new(bytes, CRC_AT).u32().unwrap_or_default(),
+        );
+        if !bytes.starts_with(MAGIC) {
+            return Err(Damage::new(0, "a segment", "another file"));
+        }
+        if stored != computed {
+            return Err(Damage::crc(CRC_AT as u64, stored, computed));
+        }
+        if version != VERSION {
+            let found = format!("version {version}");
+            return Err(Damage::new(8, format!("version {VERSION}"), found));
+        }
+        if header.number != number {
+            let found = format!("segment {}", header.number);
+            return Err(Damage::new(12, format!("segment {number}"), found));
+        }
+        Ok(header)
+    }
+
+    /// Reads the header of the segment with this number. One read.
+    pub(crate) fn read(file: &dyn File, path: &Path, number: u32) -> Result<Self, StoreError> {
+        let mut bytes = [0; Self::BYTES];
+        file.read_at(&mut bytes, 0).map_err(damage::read(path, 0))?;
+        Self::decode(&bytes, number).map_err(|damage| damage.at(path))
+    }
+}
+
+/// A segment that was made just now.
+pub(crate) struct NewSegment {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Arc<dyn File>,
+    /// How long the file is; all of it is durable.
+    pub(crate) length: u32,
+}
+
+/// Makes a segment whose first frame holds all refs. When this returns, the file, its content and
+/// its name are durable: a segment with a damaged front is never the work of a power cut. Two
+/// syncs.
+pub(crate) fn create(
+    files: &dyn Files,
+    layout: &Layout,
+    number: u32,
+    refs: &BTreeMap<String, Id>,
+) -> Result<NewSegment, StoreError> {
+    let header = SegmentHeader {
+        number,
+        salt: files.salt(),
+    };
+    let bytes = first_bytes(&header, refs);
+    let path = layout.segment(number);
+    let fresh = temporary(&path);
+    let file = files
+        .open_or_create(&fresh)
+        .map_err(damage::io("create", &fresh))?;
+    file.truncate(0).map_err(damage::io("truncate", &fresh))?;
+    file.write_at(&bytes, 0)
+        .map_err(damage::io("write", &fresh))?;
+    file.sync().map_err(damage::io("sync", &fresh))?;
+    files
+        .rename(&fresh, &path)
+        .map_err(damage::io("rename", &fresh))?;
+    files
+        .sync_dir(&layout.segments)
+        .map_err(damage::io("sync", &layout.segments))?;
+    Ok(NewSegment {
+        header,
+        file,
+        length: narrow(bytes.len()),
+    })
+}
+
+fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Vec<u8> {
+    let mut bytes = header.encode().to_vec();
+    let place = FramePlace {
+        salt: header.salt,
+        segment: header.number,
+        offset: narrow(bytes.len()),
+        frame: 0,
+        record: 0,
+    };
+    let mut payload = Vec::new();
+    let changes = refs
+        .iter()
+        .map(|(name, id)| (name.as_str(), Target::Id(*id)));
+    encode_changes(&mut payload, changes);
+    let frame = FrameHeader {
+        kind: FrameKind::Checkpoint,
+        payload_bytes: narrow(payload.len()),
+        records: 0,
+        frame: 0,
+        synced: 0,
+        payload_crc: crc32fast::hash(&payload),
+    };
+    bytes.extend_from_slice(&frame.encode(&place));
+    bytes.extend_from_slice(&payload);
+    bytes
+}
+
+const MAGIC: &[u8; 8] = b"irmnpack";
+const VERSION: u32 = 1;
+const CRC_AT: usize = SegmentHeader::BYTES - 4;
+/// How long a segment without refs and records is.
+pub(crate) const EMPTY_BYTES: u64 = (SegmentHeader::BYTES + FrameHeader::BYTES) as u64;

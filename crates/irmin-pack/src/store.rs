@@ -1,0 +1,229 @@
+//! The engine as its users see it.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
+
+use irmin_core::{
+    Durability, Engine, Id, IdPrefix, Key, Locator, Object, ObjectStore, RefEdit, RefOutcome,
+    RefStore, StoreError, Stored,
+};
+
+use crate::active::State;
+use crate::cache::Cache;
+use crate::files::File;
+use crate::layout::Layout;
+use crate::lock::read;
+use crate::options::Options;
+use crate::poison::Poison;
+use crate::stats::{Counters, Stats, get};
+use crate::sync::{Deferred, SyncPoint};
+use crate::verify::{Progress, VerifyReport};
+
+/// A repository in a directory, opened for reading and writing by this process alone.
+///
+/// Threads share one handle: reads take no lock for longer than a look into a table; writes go one
+/// after the other; commits that wait for the disk at the same time share a sync. After a write or
+/// sync that failed the handle refuses further writes and goes on reading.
+///
+/// ```
+/// use irmin_core::{Durability, Id, Kind, Object, ObjectStore, RefEdit, RefStore};
+/// use irmin_pack::{Options, PackStore};
+///
+/// let dir = tempfile::tempdir()?;
+/// let store = PackStore::create(dir.path(), Options::default())?;
+/// let bytes = b"an encoded commit";
+/// let id = Id::of(bytes);
+/// store.put_many(&[Object { id, kind: Kind::Commit, bytes, links: &[], generation: 1 }])?;
+/// let edit = RefEdit { name: "heads/main".into(), expected: None, new: Some(id) };
+/// store.compare_and_swap(&[edit], Durability::Sync)?;
+/// store.close()?;
+///
+/// let store = PackStore::open(dir.path(), Options::default())?;
+/// assert_eq!(store.get_ref("heads/main")?, Some(id));
+/// assert_eq!(store.get(&id.into())?.map(|stored| stored.generation), Some(1));
+/// assert!(store.verify(&mut |_| ())?.is_clean());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct PackStore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the handle and its background thread share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) options: Options,
+    pub(crate) state: RwLock<State>,
+    /// Held by whoever changes `state` or writes to a file; room for the links of an object.
+    pub(crate) writer: Mutex<Vec<Option<Locator>>>,
+    pub(crate) sync: SyncPoint,
+    pub(crate) deferred: Deferred,
+    pub(crate) poison: Poison,
+    pub(crate) cache: Cache,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) is_closed: AtomicBool,
+    /// Open as long as the store: the lock of the system goes with it.
+    pub(crate) _lock: Arc<dyn File>,
+}
+
+impl PackStore {
+    /// Makes an empty store in a directory, which is made if it is missing. Five syncs.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] when there is one, [`StoreError::Locked`] when somebody else
+    /// is making one, [`StoreError::Corrupt`] when there are segments but no `format` file,
+    /// [`StoreError::Io`].
+    pub fn create(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        Inner::create(dir, options).map(Self::new)
+    }
+
+    /// Opens the store in a directory. Reads the newest segment's sidecar and scans what came after
+    /// it; no sync, unless a torn tail has to be cut.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Locked`] with the process that writes,
+    /// [`StoreError::UnsupportedFormat`], [`StoreError::Corrupt`] when the newest segment is
+    /// damaged where it was durable, [`StoreError::Io`].
+    pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        Inner::open(dir, options).map(Self::new)
+    }
+
+    /// Opens the store in a directory, and makes an empty one when there is none.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and [`create`](Self::create).
+    pub fn open_or_create(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        match Self::open(dir, options.clone()) {
+            Err(StoreError::NotFound { .. }) => Self::create(dir, options),
+            other => other,
+        }
+    }
+
+    /// Writes what is pending, makes all durable, and notes that the store was closed in order. At
+    /// most two syncs. Dropping the handle does the same, without telling what failed.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::Poisoned`].
+    pub fn close(self) -> Result<(), StoreError> {
+        self.inner.close()
+    }
+
+    /// Reads every byte of every file and checks every checksum, every id, every link, every ref
+    /// and the sidecars; changes nothing. Memory: 36 bytes an object of one segment at a time.
+    ///
+    /// What is pending in memory is not looked at. Damage is in the report, not an error.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when a file cannot be read.
+    pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StoreError> {
+        self.inner.verify(progress)
+    }
+
+    /// Returns figures about the store. Loads the sidecars of all segments.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a sidecar cannot be read nor made again.
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        self.inner.stats()
+    }
+
+    fn new(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+}
+
+impl Drop for PackStore {
+    fn drop(&mut self) {
+        // Nobody is left to be told; the next open finds what is durable.
+        let _ = self.inner.close();
+    }
+}
+
+impl ObjectStore for PackStore {
+    fn get_many(
+        &self,
+        keys: &[Key],
+        out: &mut dyn FnMut(usize, Option<Stored>),
+    ) -> Result<(), StoreError> {
+        self.inner.get_many(keys, out)
+    }
+
+    fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError> {
+        self.inner.put_many(objects)
+    }
+
+    fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
+        self.inner.commits_with_prefix(prefix, limit)
+    }
+}
+
+impl RefStore for PackStore {
+    fn get_ref(&self, name: &str) -> Result<Option<Id>, StoreError> {
+        Ok(read(&self.inner.state).refs.get(name).copied())
+    }
+
+    fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Id)>, StoreError> {
+        let state = read(&self.inner.state);
+        let from = state.refs.range(prefix.to_owned()..);
+        Ok(from
+            .take_while(|(name, _)| name.starts_with(prefix))
+            .map(|(name, id)| (name.clone(), *id))
+            .collect())
+    }
+
+    fn compare_and_swap(
+        &self,
+        edits: &[RefEdit],
+        durability: Durability,
+    ) -> Result<RefOutcome, StoreError> {
+        let (outcome, position) = self.inner.append_edits(edits)?;
+        if outcome == RefOutcome::Applied {
+            match durability {
+                Durability::Sync => self.inner.sync_to(position)?,
+                Durability::Deferred => Inner::sync_later(&self.inner, position)?,
+                Durability::None => {}
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+impl Engine for PackStore {
+    fn url(&self) -> String {
+        format!("pack:{}", self.inner.layout.dir.display())
+    }
+}
+
+impl Inner {
+    fn stats(&self) -> Result<Stats, StoreError> {
+        let mut stats = Stats::default();
+        let state = read(&self.state);
+        let sealed = Arc::clone(&state.sealed);
+        let mut kinds = state.active.table.kinds;
+        stats.refs = state.refs.len() as u64;
+        stats.segment_bytes = u64::from(state.active.written.offset);
+        stats.pending_bytes = state.active.pending_bytes() as u64;
+        drop(state);
+        for segment in sealed.iter() {
+            let meta = &segment.loaded()?.meta;
+            stats.segment_bytes += u64::from(meta.covered.offset);
+            for (sum, kind) in kinds.iter_mut().zip(meta.kinds) {
+                sum.add(kind);
+            }
+        }
+        stats.segments = sealed.len() as u64 + 1;
+        [stats.blobs, stats.chunk_lists, stats.nodes, stats.commits] = kinds;
+        stats.cache_bytes = self.cache.bytes();
+        stats.syncs = get(&self.counters.syncs);
+        stats.writes = get(&self.counters.writes);
+        stats.bytes_written = get(&self.counters.bytes_written);
+        stats.reads = get(&self.counters.reads);
+        stats.bytes_scanned = get(&self.counters.bytes_scanned);
+        stats.bytes_cut = get(&self.counters.bytes_cut);
+        Ok(stats)
+    }
+}

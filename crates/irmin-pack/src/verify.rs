@@ -1,0 +1,309 @@
+//! Reading all and believing nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use irmin_core::{Id, Kind, StoreError};
+
+use crate::damage::{self, Damage};
+use crate::files::File;
+use crate::frame::{Frame, FrameKind, RefChange};
+use crate::lock::{lock, read};
+use crate::place::Place;
+use crate::scan::{self, Position, Scan};
+use crate::sealed::{not_complete, read_sidecar};
+use crate::segment::SegmentHeader;
+use crate::sidecar::{Sidecar, sorted_by_id};
+use crate::store::Inner;
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of segments that were checked.
+    pub bytes_done: u64,
+    /// Bytes of all segments.
+    pub bytes_total: u64,
+}
+
+/// What a verification found.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// How many segments were read.
+    pub segments: u64,
+    /// How many frames.
+    pub frames: u64,
+    /// How many objects, each of which was hashed.
+    pub objects: u64,
+    /// How many commits are among them.
+    pub commits: u64,
+    /// How many links were followed to the record that they name.
+    pub links: u64,
+    /// How many links were stored without a place.
+    pub links_unknown: u64,
+    /// How many refs were followed to their commit.
+    pub refs: u64,
+    /// How many bytes of segments were read.
+    pub bytes: u64,
+    /// All that is wrong, each with file, offset, what is expected and what was found.
+    pub problems: Vec<StoreError>,
+}
+
+impl VerifyReport {
+    /// Tells whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+impl Inner {
+    pub(crate) fn verify(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<VerifyReport, StoreError> {
+        // Writers wait: what they do would look like damage half way.
+        let _writer = lock(&self.writer);
+        let state = read(&self.state);
+        let mut numbers: Vec<u32> = state.sealed.iter().map(|segment| segment.number).collect();
+        numbers.push(state.active.header.number);
+        let refs = state.refs.clone();
+        drop(state);
+        let mut verifier = Verifier {
+            inner: self,
+            report: VerifyReport::default(),
+            records: BTreeMap::new(),
+            refs: BTreeMap::new(),
+            targets: refs.values().map(|id| (*id, false)).collect(),
+        };
+        let bytes_total = verifier.bytes_total(&numbers)?;
+        for (index, &number) in numbers.iter().enumerate() {
+            verifier.segment(number, index + 1 == numbers.len())?;
+            progress(Progress {
+                bytes_done: verifier.report.bytes,
+                bytes_total,
+            });
+        }
+        verifier.refs(&refs);
+        Ok(verifier.report)
+    }
+}
+
+struct Verifier<'a> {
+    inner: &'a Inner,
+    report: VerifyReport,
+    /// How many records each segment has.
+    records: BTreeMap<u32, u32>,
+    /// The refs according to the files.
+    refs: BTreeMap<String, Id>,
+    /// What the refs of this handle point to, and whether a commit with that id was seen.
+    targets: BTreeMap<Id, bool>,
+}
+
+/// What was read of one segment, to compare the sidecar with.
+#[derive(Default)]
+struct Seen {
+    offsets: Vec<u32>,
+    ids: Vec<Id>,
+    commits: Vec<Id>,
+}
+
+impl Verifier<'_> {
+    fn bytes_total(&self, numbers: &[u32]) -> Result<u64, StoreError> {
+        let mut total = 0;
+        for &number in numbers {
+            let path = self.inner.layout.segment(number);
+            if let Ok(file) = self.inner.options.files.open(&path) {
+                total += file.length().map_err(damage::io("measure", &path))?;
+            }
+        }
+        Ok(total)
+    }
+
+    fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
+        let path = self.inner.layout.segment(number);
+        let opened = self.inner.options.files.open(&path);
+        let file = match opened.map_err(damage::io("open", &path)) {
+            Ok(file) => file,
+            Err(error) => return self.problem(error),
+        };
+        self.report.segments += 1;
+        match SegmentHeader::read(&*file, &path, number) {
+            Ok(header) => self.frames(&file, header, is_newest),
+            Err(error) => self.problem(error),
+        }
+    }
+
+    /// Notes what is wrong with the files and passes on what is wrong with reading them.
+    fn problem(&mut self, error: StoreError) -> Result<(), StoreError> {
+        match error {
+            StoreError::Io { ref source, .. } if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(error)
+            }
+            error => {
+                self.report.problems.push(error);
+                Ok(())
+            }
+        }
+    }
+
+    fn frames(
+        &mut self,
+        file: &Arc<dyn File>,
+        header: SegmentHeader,
+        is_newest: bool,
+    ) -> Result<(), StoreError> {
+        let path = self.inner.layout.segment(header.number);
+        let end = scan::length(&**file, &path)?;
+        let scan = Scan {
+            file: &**file,
+            path: &path,
+            header,
+            end,
+        };
+        let mut seen = Seen::default();
+        let scanned = scan.run(Position::START, &mut |position, frame| {
+            self.frame(&scan, position, frame, &mut seen);
+            Ok(())
+        })?;
+        self.records.insert(header.number, scanned.position.records);
+        self.report.bytes += u64::from(end);
+        let is_damaged = scanned.damage.is_some();
+        let lost_end = not_complete(scanned.last, end).filter(|_| !is_newest);
+        if let Some(damage) = scanned.damage.or(lost_end) {
+            self.report.problems.push(damage.at(&path));
+        }
+        // A sidecar cannot be compared with what cannot be read.
+        if is_damaged {
+            return Ok(());
+        }
+        self.sidecar(header, &seen, scanned.position, is_newest)
+    }
+
+    fn frame(&mut self, scan: &Scan<'_>, at: Position, frame: &Frame<'_>, seen: &mut Seen) {
+        self.report.frames += 1;
+        if (at.frames == 0) != (frame.kind == FrameKind::Checkpoint) {
+            let found = format!("{:?}", frame.kind);
+            let damage = Damage::new(u64::from(at.offset), "a checkpoint first and only", found);
+            self.report.problems.push(damage.at(scan.path));
+        }
+        for (index, ((offset, record), id)) in frame.records.iter().zip(&frame.ids).enumerate() {
+            self.report.objects += 1;
+            seen.offsets.push(*offset);
+            seen.ids.push(*id);
+            if record.kind == Kind::Commit {
+                self.report.commits += 1;
+                seen.commits.push(*id);
+                if let Some(is_there) = self.targets.get_mut(id) {
+                    *is_there = true;
+                }
+            }
+            let own = u64::from(at.records) + index as u64;
+            for link in &record.links {
+                let Some(target) = link.map(Place::of) else {
+                    self.report.links_unknown += 1;
+                    continue;
+                };
+                self.report.links += 1;
+                if !self.is_stored(target, scan.header.number, own) {
+                    let expected = format!(
+                        "record {} in segment {}, which a link names",
+                        target.number, target.segment
+                    );
+                    let damage = Damage::new(u64::from(*offset), expected, "no such record");
+                    self.report.problems.push(damage.at(scan.path));
+                }
+            }
+        }
+        self.apply(frame.kind, &frame.changes);
+    }
+
+    /// Objects are stored after those that they link to.
+    fn is_stored(&self, target: Place, segment: u32, own: u64) -> bool {
+        if target.segment == segment {
+            return u64::from(target.number) < own;
+        }
+        self.records
+            .get(&target.segment)
+            .is_some_and(|&records| target.number < records)
+    }
+
+    fn apply(&mut self, kind: FrameKind, changes: &[RefChange]) {
+        if kind == FrameKind::Checkpoint {
+            self.refs.clear();
+        }
+        for change in changes {
+            match change.target {
+                Some(id) => self.refs.insert(change.name.clone(), id),
+                None => self.refs.remove(&change.name),
+            };
+        }
+    }
+
+    fn sidecar(
+        &mut self,
+        header: SegmentHeader,
+        seen: &Seen,
+        end: Position,
+        is_newest: bool,
+    ) -> Result<(), StoreError> {
+        let path = self.inner.layout.sidecar(header.number);
+        let files = &*self.inner.options.files;
+        let damage = match read_sidecar(files, &self.inner.layout, header)? {
+            // It is made again when it is needed.
+            None => None,
+            Some(Err(damage)) => Some(damage),
+            Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest),
+        };
+        if let Some(damage) = damage {
+            self.report.problems.push(damage.at(&path));
+        }
+        Ok(())
+    }
+
+    fn refs(&mut self, refs: &BTreeMap<String, Id>) {
+        let newest = read(&self.inner.state).active.path.clone();
+        if self.refs != *refs && self.report.is_clean() {
+            let expected = format!("{} refs", refs.len());
+            let found = format!("{} refs, or other ones", self.refs.len());
+            let damage = Damage::new(0, expected, found);
+            self.report.problems.push(damage.at(&newest));
+        }
+        for (name, id) in refs {
+            self.report.refs += 1;
+            if self.targets.get(id) != Some(&true) {
+                let expected = format!("commit {id}, which '{name}' points to");
+                let damage = Damage::new(0, expected, "no such commit");
+                self.report.problems.push(damage.at(&newest));
+            }
+        }
+    }
+}
+
+/// Compares a sidecar with the segment, as far as it covers it.
+fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Option<Damage> {
+    let covered = sidecar.meta.covered;
+    let records = covered.records as usize;
+    let wrong = |what: &str| Some(Damage::new(0, what, "other ones"));
+    if covered.offset > end.offset || !is_newest && covered != end {
+        return wrong("the positions of the segment");
+    }
+    let offsets = seen.offsets.get(..records).unwrap_or_default();
+    if !sidecar.offsets().eq(offsets.iter().copied()) {
+        return wrong("the offsets of the segment's records");
+    }
+    let sorted = sorted_by_id(seen.ids.get(..records).unwrap_or_default());
+    if !sidecar.ids().zip(sidecar.numbers()).eq(sorted) {
+        return wrong("the ids of the segment's records");
+    }
+    let mut commits = seen.commits.clone();
+    commits.sort_unstable();
+    commits.dedup();
+    let is_listed = |id: &Id| commits.binary_search(id).is_ok();
+    if !is_newest && !sidecar.commits().eq(commits.iter().copied())
+        || !sidecar.commits().all(|id| is_listed(&id))
+    {
+        return wrong("the ids of the segment's commits");
+    }
+    None
+}

@@ -1,0 +1,276 @@
+//! The file system as the engine uses it, and the switches of a test.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use irmin_pack::{File, Files};
+
+use crate::disk::{Disk, Operation};
+
+/// A file system in memory. Clones are handles to the same disk.
+#[derive(Clone, Debug, Default)]
+pub struct CrashFs {
+    disk: Arc<Mutex<Disk>>,
+}
+
+impl CrashFs {
+    /// Returns an empty disk.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets the power fail at the operation after so many more: writes, syncs, truncations,
+    /// renames, removals, new names and directory syncs count. That operation and all after it
+    /// return an error; whether it reached the disk is open.
+    pub fn cut_power_at(&self, operations: u64) {
+        let mut disk = self.disk();
+        disk.cut_at = Some(disk.operations + operations);
+    }
+
+    /// Lets the next write fail, and nothing else.
+    pub fn fail_next_write(&self) {
+        self.disk().fail_next = Some(Operation::Write);
+    }
+
+    /// Lets the next sync of a file fail, and nothing else.
+    pub fn fail_next_sync(&self) {
+        self.disk().fail_next = Some(Operation::Sync);
+    }
+
+    /// Returns how many operations that change something were begun.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.disk().operations
+    }
+
+    /// Returns the disk as it is found when the power is back: of what was not durable, any part
+    /// may be there. Each seed chooses another part.
+    #[must_use]
+    pub fn after_power_cut(&self, seed: u64) -> Self {
+        let disk = self.disk().after_power_cut(seed);
+        Self {
+            disk: Arc::new(Mutex::new(disk)),
+        }
+    }
+
+    /// Returns a copy of the disk, with no lock held on it.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut disk = self.disk().clone();
+        disk.locked.clear();
+        Self {
+            disk: Arc::new(Mutex::new(disk)),
+        }
+    }
+
+    /// Returns the paths of all files, in order.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.disk().names.keys().cloned().collect()
+    }
+
+    /// Returns what a file holds, or nothing when there is none.
+    #[must_use]
+    pub fn bytes(&self, path: &Path) -> Vec<u8> {
+        let disk = self.disk();
+        let content = disk.names.get(path).and_then(|&file| disk.files.get(file));
+        content
+            .map(|content| content.written.clone())
+            .unwrap_or_default()
+    }
+
+    /// Replaces what a file holds, if there is one.
+    pub fn set_bytes(&self, path: &Path, bytes: &[u8]) {
+        let mut disk = self.disk();
+        let file = disk.names.get(path).copied().unwrap_or(usize::MAX);
+        if let Some(content) = disk.files.get_mut(file) {
+            content.set(bytes);
+        }
+    }
+
+    /// Returns a handle to the file with this name.
+    fn handle(&self, path: &Path) -> Option<Arc<dyn File>> {
+        let number = *self.disk().names.get(path)?;
+        Some(Arc::new(CrashFile {
+            disk: self.clone(),
+            number,
+            is_locker: Mutex::new(false),
+        }))
+    }
+
+    /// Begins an operation: an error when it is to fail. `reached` is run when the power fails
+    /// while the operation is on its way.
+    fn begin(
+        &self,
+        operation: Operation,
+        reached: impl FnOnce(&mut Disk),
+    ) -> io::Result<MutexGuard<'_, Disk>> {
+        let mut disk = self.disk();
+        disk.operations += 1;
+        let number = disk.operations;
+        if disk.cut_at.is_some_and(|at| number >= at) {
+            if disk.cut_at == Some(number) {
+                reached(&mut disk);
+            }
+            return Err(io::Error::other("the power is off"));
+        }
+        if disk.fail_next == Some(operation) {
+            disk.fail_next = None;
+            return Err(io::Error::other("the disk failed"));
+        }
+        Ok(disk)
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Files for CrashFs {
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.handle(path).ok_or_else(not_found)
+    }
+
+    fn open_or_create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        if let Some(file) = self.handle(path) {
+            return Ok(file);
+        }
+        if !path
+            .parent()
+            .is_some_and(|dir| self.disk().dirs.contains(dir))
+        {
+            return Err(not_found());
+        }
+        let link = |disk: &mut Disk| {
+            disk.link(path);
+        };
+        link(&mut *self.begin(Operation::Name, link)?);
+        self.open(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut disk = self.begin(Operation::Name, |disk| {
+            disk.rename(from, to);
+        })?;
+        disk.rename(from, to).ok_or_else(not_found)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.begin(Operation::Name, |disk| {
+            disk.unlink(path);
+        })?;
+        disk.unlink(path).ok_or_else(not_found)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let disk = self.disk();
+        if !disk.dirs.contains(dir) {
+            return Err(not_found());
+        }
+        let inside = disk.names.keys().filter(|path| path.parent() == Some(dir));
+        let names = inside.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        Ok(names.collect())
+    }
+
+    fn create_dirs(&self, dir: &Path) -> io::Result<()> {
+        // Directories are durable at once: the engine makes them once, when it makes a store.
+        let mut disk = self.disk();
+        let dirs = dir.ancestors().map(Path::to_owned);
+        disk.dirs.extend(dirs);
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.begin(Operation::Name, |_| ())?.sync_dir(dir);
+        Ok(())
+    }
+
+    fn salt(&self) -> u64 {
+        let mut disk = self.disk();
+        disk.salt += 1;
+        disk.salt
+    }
+}
+
+#[derive(Debug)]
+struct CrashFile {
+    disk: CrashFs,
+    number: usize,
+    is_locker: Mutex<bool>,
+}
+
+impl File for CrashFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let disk = self.disk.disk();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = start.saturating_add(buffer.len());
+        let content = disk.files.get(self.number);
+        let bytes = content.and_then(|content| content.written.get(start..end));
+        buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let write = |disk: &mut Disk| {
+            if let Some(content) = disk.files.get_mut(self.number) {
+                content.write(usize::try_from(offset).unwrap_or(usize::MAX), bytes);
+            }
+        };
+        write(&mut *self.disk.begin(Operation::Write, write)?);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        // A sync that the power cuts leaves what it was to write on its way.
+        let mut disk = self.disk.begin(Operation::Sync, |_| ())?;
+        if let Some(content) = disk.files.get_mut(self.number) {
+            content.sync();
+        }
+        Ok(())
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        let truncate = |disk: &mut Disk| {
+            if let Some(content) = disk.files.get_mut(self.number) {
+                content.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+            }
+        };
+        truncate(&mut *self.disk.begin(Operation::Write, truncate)?);
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        let disk = self.disk.disk();
+        let content = disk.files.get(self.number).ok_or_else(not_found)?;
+        Ok(content.written.len() as u64)
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        let is_free = self.disk.disk().locked.insert(self.number);
+        if is_free {
+            *self
+                .is_locker
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = true;
+        }
+        Ok(is_free)
+    }
+}
+
+impl Drop for CrashFile {
+    fn drop(&mut self) {
+        if *self
+            .is_locker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            self.disk.disk().locked.remove(&self.number);
+        }
+    }
+}
+
+fn not_found() -> io::Error {
+    io::Error::from(io::ErrorKind::NotFound)
+}

@@ -1,0 +1,1 @@
+//! Every byte of a small store, flipped.
