@@ -3,9 +3,10 @@
 use std::io;
 
 use crate::path::{Path, PathError};
+use crate::rules::RulesError;
 use crate::{
-    CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError, StoreError,
-    TimeError,
+    BranchName, CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError,
+    StoreError, TimeError, TransactionError,
 };
 
 /// The result of operations on the model.
@@ -48,6 +49,12 @@ pub enum Error {
     /// The name of a branch, a tag or a remote breaks the rules.
     #[error(transparent)]
     RefName(#[from] RefNameError),
+    /// The merge rules of the repository cannot be read.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// A transaction did not get through.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
     /// A commit cannot be written as it is.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -83,6 +90,36 @@ pub enum Error {
         /// The path.
         path: Path,
     },
+    /// A branch does not exist.
+    #[error("there is no branch '{name}'")]
+    NoBranch {
+        /// The branch.
+        name: BranchName,
+    },
+    /// A conflict was to be settled where there is none.
+    #[error("there is no conflict at '{path}'")]
+    NoConflict {
+        /// The path.
+        path: Path,
+    },
+    /// A merge was to be committed before all conflicts were settled.
+    #[error("{conflicts} conflicts are not settled, first '{path}'")]
+    Unsettled {
+        /// The first path in conflict.
+        path: Path,
+        /// How many there are.
+        conflicts: usize,
+    },
+    /// The common ancestors of two commits have several common ancestors themselves, and so on.
+    #[error("cannot merge {ours} and {theirs}: over {limit} crossed merges lie between them")]
+    CrissCross {
+        /// One side.
+        ours: Id,
+        /// The other side.
+        theirs: Id,
+        /// How many levels are followed.
+        limit: usize,
+    },
     /// A blob was to be put at the root.
     #[error("the root of a tree cannot be a value; give a path")]
     RootNeedsTree,
@@ -102,12 +139,19 @@ impl Error {
             Self::Store(error) => error.kind(),
             Self::History(error) => error.kind(),
             Self::Revision(error) => error.kind(),
-            Self::RefName(_) | Self::Commit(_) | Self::Signature(_) | Self::Time(_) => {
-                ErrorKind::Invalid
-            }
-            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } | Self::RootNeedsTree => {
-                ErrorKind::Invalid
-            }
+            Self::Path(_)
+            | Self::RefName(_)
+            | Self::Commit(_)
+            | Self::Signature(_)
+            | Self::Rules(_)
+            | Self::Time(_)
+            | Self::NotABlob { .. }
+            | Self::NotATree { .. }
+            | Self::NoBranch { .. }
+            | Self::NoConflict { .. }
+            | Self::CrissCross { .. }
+            | Self::RootNeedsTree => ErrorKind::Invalid,
+            Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

@@ -4,20 +4,28 @@
 //! reads no clock. Bytes live in an engine behind [`ObjectStore`] and [`RefStore`]; time and
 //! authors come in as arguments.
 
+mod branch;
 mod codec;
 mod commit;
 mod error;
 mod graph;
 mod history;
 mod id;
+mod loader;
 mod memory;
+mod merge;
 mod path;
 mod refs;
+mod repo;
 mod revision;
 pub mod rules;
 mod store;
+mod transaction;
 mod tree;
+mod turns;
+mod view;
 
+pub use branch::{Branch, Moved};
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
     MESSAGE_BYTES_MAX, PARENTS_MAX, SIGNATURE_BYTES_MAX, Signature, SignatureError, Time,
@@ -30,14 +38,20 @@ pub use history::{
 };
 pub use id::{Id, IdPrefix};
 pub use memory::MemoryStore;
+pub use merge::{
+    Conflict, ConflictKind, MergeOptions, MergeOutcome, Merged, Resolution, merge_trees,
+};
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
+pub use repo::{Commit, Env, Repo};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
 pub use store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
     StoreError, Stored,
 };
+pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
     Blob, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order, Tree,
     TreeStats, Walk, WalkOptions,
 };
+pub use view::{Read, View};

@@ -143,6 +143,10 @@ impl RefStore for MemoryStore {
         }
         Ok(RefOutcome::Applied)
     }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 impl Engine for MemoryStore {

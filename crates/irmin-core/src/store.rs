@@ -197,6 +197,13 @@ pub trait RefStore: Send + Sync {
         edits: &[RefEdit],
         durability: Durability,
     ) -> Result<RefOutcome, StoreError>;
+
+    /// Makes all that was applied before as durable as [`Durability::Sync`] does. One sync, shared
+    /// with other threads that wait for one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when syncing failed: then the handle is poisoned.
+    fn sync(&self) -> Result<(), StoreError>;
 }
 
 /// A place where a repository lives.

@@ -187,6 +187,11 @@ impl Tree {
         persist::persist(self, store)
     }
 
+    /// Makes the tree load from the store that it was just persisted to.
+    pub(crate) fn adopt_store(&mut self, store: Arc<dyn ObjectStore>) {
+        self.store.get_or_insert(store);
+    }
+
     /// Returns the store that the tree loads from.
     #[must_use]
     pub const fn store(&self) -> Option<&Arc<dyn ObjectStore>> {

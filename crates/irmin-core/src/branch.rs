@@ -1,0 +1,312 @@
+//! A branch: a name that moves from commit to commit.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+
+use crate::commit::CommitInfo;
+use crate::error::{Error, Result};
+use crate::history::FastForward;
+use crate::refs::BranchName;
+use crate::repo::{Commit, Repo};
+use crate::store::{Durability, RefEdit, RefOutcome};
+use crate::transaction::{Isolation, TransactOptions, Transacted};
+use crate::turns::Turns;
+use crate::{Blob, Entry, Id, Path, Tree};
+
+/// A handle on a branch. It need not exist: the first commit makes it.
+#[derive(Clone)]
+pub struct Branch {
+    repo: Repo,
+    name: BranchName,
+    full_name: Arc<str>,
+    state: Arc<BranchState>,
+}
+
+/// What all handles on a branch share.
+#[derive(Default)]
+pub(crate) struct BranchState {
+    pub(crate) turns: Turns,
+    /// The newest head that was seen, with what is loaded of its tree.
+    head: RwLock<Option<Commit>>,
+}
+
+/// What came of moving a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// The branch points to the commit now.
+    Done,
+    /// Somebody else moved it first; this is where it points.
+    Lost(Option<Id>),
+}
+
+impl Branch {
+    pub(crate) fn new(repo: Repo, name: BranchName, state: Arc<BranchState>) -> Self {
+        let full_name = name.full().as_str().into();
+        Self {
+            repo,
+            name,
+            full_name,
+            state,
+        }
+    }
+
+    /// Returns the repository.
+    #[must_use]
+    pub const fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub const fn name(&self) -> &BranchName {
+        &self.name
+    }
+
+    pub(crate) fn state(&self) -> &BranchState {
+        &self.state
+    }
+
+    /// Returns the id of the newest commit; `None` if the branch does not exist.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn head_id(&self) -> Result<Option<Id>> {
+        Ok(self.repo.engine().get_ref(&self.full_name)?)
+    }
+
+    /// Returns the newest commit; `None` if the branch does not exist. Reads nothing if the branch
+    /// did not move since the last time.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] or [`Error::Store`] when the commit cannot be had.
+    pub fn head(&self) -> Result<Option<Commit>> {
+        let Some(id) = self.head_id()? else {
+            return Ok(None);
+        };
+        if self.repo.memory_is_full() {
+            let mut head = self
+                .state
+                .head
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *head = head.as_ref().map(Commit::unloaded);
+        }
+        if let Some(head) = &*self
+            .state
+            .head
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            && head.id() == id
+        {
+            return Ok(Some(head.clone()));
+        }
+        let head = self.repo.must_load(id)?;
+        self.remember(head.clone());
+        Ok(Some(head))
+    }
+
+    fn remember(&self, head: Commit) {
+        *self
+            .state
+            .head
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(head);
+    }
+
+    /// Returns the newest tree; empty if the branch does not exist.
+    ///
+    /// # Errors
+    /// As [`head`](Self::head).
+    pub fn tree(&self) -> Result<Tree> {
+        Ok(self
+            .head()?
+            .map_or_else(Tree::empty, |head| head.tree().clone()))
+    }
+
+    /// Returns the bytes of the blob at a path; `None` if there is nothing or a directory.
+    ///
+    /// # Errors
+    /// As [`head`](Self::head) and [`Tree::get`].
+    pub fn get(&self, path: &Path) -> Result<Option<Bytes>> {
+        self.tree()?.get_bytes(path)
+    }
+
+    /// Puts a blob or a tree at a path, in one commit. Returns it; `None` if nothing changed.
+    ///
+    /// # Errors
+    /// As [`transact`](Self::transact).
+    pub fn set(
+        &self,
+        path: &Path,
+        entry: impl Into<Entry>,
+        message: &str,
+    ) -> Result<Option<Commit>> {
+        let entry = entry.into();
+        let options = TransactOptions::new(message).isolation(Isolation::Overwrite);
+        let done = self.transact(&options, |view| view.set(path, entry.clone()))?;
+        Ok(done.commit)
+    }
+
+    /// Removes what a path leads to, in one commit. Returns it; `None` if there was nothing.
+    ///
+    /// # Errors
+    /// As [`transact`](Self::transact).
+    pub fn remove(&self, path: &Path, message: &str) -> Result<Option<Commit>> {
+        let options = TransactOptions::new(message).isolation(Isolation::Overwrite);
+        Ok(self.transact(&options, |view| view.remove(path))?.commit)
+    }
+
+    /// Replaces the blob at a path by `new` (`None` removes it) if its bytes are `expected` (`None`:
+    /// absent). Returns whether they were.
+    ///
+    /// # Errors
+    /// As [`transact`](Self::transact).
+    pub fn test_and_set(
+        &self,
+        path: &Path,
+        expected: Option<&[u8]>,
+        new: Option<Blob>,
+        message: &str,
+    ) -> Result<Transacted<bool>> {
+        self.transact(&TransactOptions::new(message), |view| {
+            if view.get(path)?.as_deref() != expected {
+                return Ok(false);
+            }
+            match &new {
+                Some(blob) => view.set(path, blob.clone())?,
+                None => view.remove(path)?,
+            };
+            Ok(true)
+        })
+    }
+
+    /// Replaces the blob at a path by what `change` makes of it. `change` may run several times.
+    ///
+    /// # Errors
+    /// As [`transact`](Self::transact).
+    pub fn update(
+        &self,
+        path: &Path,
+        message: &str,
+        mut change: impl FnMut(Option<Bytes>) -> Result<Option<Blob>>,
+    ) -> Result<Transacted<()>> {
+        self.transact(&TransactOptions::new(message), |view| {
+            match change(view.get(path)?)? {
+                Some(blob) => view.set(path, blob)?,
+                None => view.remove(path)?,
+            };
+            Ok(())
+        })
+    }
+
+    /// Makes a commit of a whole tree on top of `parent`, which must still be the head.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails, [`Error::Commit`] when `info` is beyond its limits.
+    pub fn commit(
+        &self,
+        tree: &Tree,
+        parent: Option<&Commit>,
+        info: CommitInfo,
+        durability: Durability,
+    ) -> Result<(Commit, Moved)> {
+        let parents: Vec<_> = parent.cloned().into_iter().collect();
+        let commit = self.repo.create_commit(tree, &parents, info)?;
+        let moved = self.move_from(parent.map(Commit::id), &commit, durability)?;
+        Ok((commit, moved))
+    }
+
+    /// Points the branch to a commit if it still points to `expected`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn move_from(
+        &self,
+        expected: Option<Id>,
+        to: &Commit,
+        durability: Durability,
+    ) -> Result<Moved> {
+        let edit = RefEdit {
+            name: self.full_name.to_string(),
+            expected,
+            new: Some(to.id()),
+        };
+        match self.repo.engine().compare_and_swap(&[edit], durability)? {
+            RefOutcome::Applied => {
+                self.remember(to.clone());
+                Ok(Moved::Done)
+            }
+            RefOutcome::Lost { current, .. } => Ok(Moved::Lost(current)),
+        }
+    }
+
+    /// Points the branch to any commit, whatever it points to now.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn reset(&self, to: &Commit) -> Result<()> {
+        let mut expected = self.head_id()?;
+        while let Moved::Lost(current) = self.move_from(expected, to, Durability::Sync)? {
+            expected = current;
+        }
+        Ok(())
+    }
+
+    /// Moves the branch forward to a descendant of its head. Nothing moves otherwise.
+    ///
+    /// # Errors
+    /// [`Error::History`] when ancestry cannot be decided, [`Error::Store`] when the engine fails.
+    pub fn fast_forward(&self, to: &Commit) -> Result<FastForward> {
+        loop {
+            let head = self.head_id()?;
+            let verdict = match head {
+                None => FastForward::Possible,
+                Some(head) => self.repo.history().fast_forward(head, to.id())?,
+            };
+            if verdict != FastForward::Possible
+                || self.move_from(head, to, Durability::Sync)? == Moved::Done
+            {
+                return Ok(verdict);
+            }
+        }
+    }
+
+    /// Removes the branch; `false` if it does not exist. Its commits stay until collected.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn delete(&self) -> Result<bool> {
+        let Some(head) = self.head_id()? else {
+            return Ok(false);
+        };
+        let name = self.full_name.to_string();
+        let edit = RefEdit {
+            name,
+            expected: Some(head),
+            new: None,
+        };
+        let outcome = self
+            .repo
+            .engine()
+            .compare_and_swap(&[edit], Durability::Sync)?;
+        Ok(outcome == RefOutcome::Applied)
+    }
+
+    /// Returns the head, or says that the branch does not exist.
+    ///
+    /// # Errors
+    /// [`Error::NoBranch`].
+    pub fn must_have_head(&self) -> Result<Commit> {
+        self.head()?.ok_or_else(|| Error::NoBranch {
+            name: self.name.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Branch({})", self.name)
+    }
+}

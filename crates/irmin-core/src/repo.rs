@@ -1,0 +1,360 @@
+//! A repository: an engine seen as commits, branches and tags.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::branch::{Branch, BranchState};
+use crate::commit::{CommitData, CommitInfo, Signature, Time};
+use crate::error::{Error, Result};
+use crate::graph::CommitGraph;
+use crate::history::History;
+use crate::loader::Loader;
+use crate::refs::{BranchName, RefName};
+use crate::revision::Revision;
+use crate::rules::RuleTypes;
+use crate::store::{Durability, Engine, ObjectStore, RefEdit, RefOutcome};
+use crate::{Id, Key, Tree};
+
+/// How many bytes may go through a repository's trees before it lets go of what its branches keep
+/// loaded.
+const LOADED_BYTES_MAX: u64 = 256 << 20;
+
+/// What a repository cannot know by itself: who is at work, and what time it is.
+#[derive(Clone)]
+pub struct Env {
+    /// The name in commits that are made without another one.
+    pub name: String,
+    /// The address beside it.
+    pub email: String,
+    /// The time and the zone.
+    pub clock: Arc<dyn Fn() -> Time + Send + Sync>,
+}
+
+impl Env {
+    /// Returns an environment with a fixed identity and a clock that stands still, for tests and
+    /// examples.
+    #[must_use]
+    pub fn fixed(seconds: i64) -> Self {
+        let clock = Arc::new(move || Time::utc(seconds));
+        Self {
+            name: "Irmin".into(),
+            email: "irmin@localhost".into(),
+            clock,
+        }
+    }
+}
+
+/// A repository. Cloning it gives another handle on the same one.
+///
+/// ```
+/// use std::sync::Arc;
+/// use irmin_core::{Env, MemoryStore, Path, Repo};
+///
+/// let repo = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0));
+/// let main = repo.branch("main")?;
+/// main.set(&Path::parse("greeting")?, "hello", "say hello")?;
+/// assert_eq!(main.get(&Path::parse("greeting")?)?.unwrap(), "hello");
+/// assert_eq!(main.head()?.unwrap().info().subject(), "say hello");
+/// # Ok::<(), irmin_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Repo(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<dyn Engine>,
+    loader: Arc<Loader>,
+    graph: CommitGraph,
+    env: Env,
+    rule_types: RuleTypes,
+    branches: Mutex<HashMap<BranchName, Arc<BranchState>>>,
+}
+
+/// An immutable commit with its tree, not loaded until touched. Cheap to clone.
+#[derive(Clone)]
+pub struct Commit {
+    key: Key,
+    generation: u32,
+    data: Arc<CommitData>,
+    tree: Tree,
+}
+
+impl Repo {
+    /// Opens what is in an engine. Reads nothing.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>, env: Env) -> Self {
+        Self::with_rule_types(engine, env, RuleTypes::default())
+    }
+
+    /// Opens a repository whose `.irmin/rules` may name content types of the application.
+    #[must_use]
+    pub fn with_rule_types(engine: Arc<dyn Engine>, env: Env, rule_types: RuleTypes) -> Self {
+        Self(Arc::new(Inner {
+            loader: Arc::new(Loader::new(Arc::clone(&engine))),
+            engine,
+            graph: CommitGraph::new(),
+            env,
+            rule_types,
+            branches: Mutex::default(),
+        }))
+    }
+
+    /// Returns the engine.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.0.engine
+    }
+
+    /// Returns the store that this repository's trees load from.
+    #[must_use]
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.0.loader) as Arc<dyn ObjectStore>
+    }
+
+    pub(crate) fn rule_types(&self) -> &RuleTypes {
+        &self.0.rule_types
+    }
+
+    /// Returns what a commit made now by this repository's user says.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] when the user's name cannot be in a commit.
+    pub fn info(&self, message: &str) -> Result<CommitInfo> {
+        let env = &self.0.env;
+        let author = Signature::new(env.name.clone(), env.email.clone(), (env.clock)())?;
+        Ok(CommitInfo::new(author, message.to_owned()))
+    }
+
+    /// Returns a handle on a branch, which need not exist yet.
+    ///
+    /// # Errors
+    /// [`Error::RefName`] when the name breaks Git's rules.
+    pub fn branch(&self, name: &str) -> Result<Branch> {
+        let name = BranchName::new(name)?;
+        let mut branches = self
+            .0
+            .branches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let state = branches.entry(name.clone()).or_default();
+        Ok(Branch::new(self.clone(), name, Arc::clone(state)))
+    }
+
+    /// Lists the branches with their heads, by name.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn branches(&self) -> Result<Vec<(BranchName, Id)>> {
+        self.names("heads/", |name| name.as_branch())
+    }
+
+    /// Lists the tags with their commits, by name.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine fails.
+    pub fn tags(&self) -> Result<Vec<(String, Id)>> {
+        self.names("tags/", |name| name.as_tag().map(str::to_owned))
+    }
+
+    fn names<T>(
+        &self,
+        prefix: &str,
+        parse: impl Fn(&RefName) -> Option<T>,
+    ) -> Result<Vec<(T, Id)>> {
+        let mut names = Vec::new();
+        for (name, id) in self.0.engine.list_refs(prefix)? {
+            names.extend(parse(&RefName::new(name)?).map(|name| (name, id)));
+        }
+        Ok(names)
+    }
+
+    /// Gives a commit a name that does not move. `false` if the tag exists already.
+    ///
+    /// # Errors
+    /// [`Error::RefName`] for a bad name, [`Error::Store`] when the engine fails.
+    pub fn tag(&self, name: &str, commit: &Commit) -> Result<bool> {
+        let edit = RefEdit {
+            name: RefName::tag(name)?.as_str().to_owned(),
+            expected: None,
+            new: Some(commit.id()),
+        };
+        let outcome = self.0.engine.compare_and_swap(&[edit], Durability::Sync)?;
+        Ok(outcome == RefOutcome::Applied)
+    }
+
+    /// Removes a tag; `false` if there is none.
+    ///
+    /// # Errors
+    /// As [`tag`](Self::tag).
+    pub fn remove_tag(&self, name: &str) -> Result<bool> {
+        let name = RefName::tag(name)?.as_str().to_owned();
+        let Some(expected) = self.0.engine.get_ref(&name)? else {
+            return Ok(false);
+        };
+        let edit = RefEdit {
+            name,
+            expected: Some(expected),
+            new: None,
+        };
+        let outcome = self.0.engine.compare_and_swap(&[edit], Durability::Sync)?;
+        Ok(outcome == RefOutcome::Applied)
+    }
+
+    /// Loads a commit; `None` if there is none with this id. One read.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] when the object is no commit, [`Error::Store`] when the engine fails.
+    pub fn commit(&self, key: impl Into<Key>) -> Result<Option<Commit>> {
+        let key = key.into();
+        let Some(stored) = self.0.loader.get(&key)? else {
+            return Ok(None);
+        };
+        let data = CommitData::from_stored(&stored)
+            .map_err(|source| Error::Decode { id: key.id, source })?;
+        let tree = Tree::load(self.objects(), data.tree);
+        let generation = stored.generation;
+        Ok(Some(Commit {
+            key,
+            generation,
+            data: Arc::new(data),
+            tree,
+        }))
+    }
+
+    /// Loads a commit that another object points to.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if it is not there; else as [`commit`](Self::commit).
+    pub fn must_load(&self, key: impl Into<Key>) -> Result<Commit> {
+        let key = key.into();
+        self.commit(key)?.ok_or(Error::Missing { id: key.id })
+    }
+
+    /// Stores a tree and a commit of it, with no name. Visible by id; durable with the next change
+    /// of a name.
+    ///
+    /// # Errors
+    /// [`Error::Commit`] when a part of `info` is beyond its limit, [`Error::Store`] when the
+    /// engine fails.
+    pub fn create_commit(
+        &self,
+        tree: &Tree,
+        parents: &[Commit],
+        info: CommitInfo,
+    ) -> Result<Commit> {
+        let objects = self.objects();
+        let root = tree.persist(&objects)?;
+        let generation = parents
+            .iter()
+            .map(|parent| parent.generation)
+            .max()
+            .unwrap_or(0)
+            + 1;
+        let parents = parents.iter().map(|parent| parent.key).collect();
+        let data = CommitData {
+            tree: root,
+            parents,
+            info,
+        };
+        let encoded = data.encode()?;
+        let keys = objects.put_many(&[encoded.object(generation)])?;
+        let key = keys.first().copied().unwrap_or_else(|| encoded.id.into());
+        let mut tree = tree.clone();
+        tree.adopt_store(objects);
+        Ok(Commit {
+            key,
+            generation,
+            data: Arc::new(data),
+            tree,
+        })
+    }
+
+    /// Returns questions about ancestry, answered from a cache of the commit graph.
+    #[must_use]
+    pub fn history(&self) -> History<'_> {
+        History::new(&self.0.graph, self.0.loader.as_ref())
+    }
+
+    /// Finds the commit that a revision names, such as `main~3`, `v1`, `3f2a` or
+    /// `main@2026-11-01T10:00Z`; `@` means `current`.
+    ///
+    /// # Errors
+    /// [`Error::Revision`] when the text is no revision or names nothing; it says what and where.
+    pub fn resolve(&self, revision: &str, current: &BranchName) -> Result<Commit> {
+        let revision: Revision = revision.parse()?;
+        let id = revision.resolve(self.0.engine.as_ref(), &self.0.graph, current)?;
+        self.must_load(id)
+    }
+
+    /// Tells whether the branches should let go of what they keep loaded.
+    pub(crate) fn memory_is_full(&self) -> bool {
+        self.0.loader.exceeds(LOADED_BYTES_MAX)
+    }
+}
+
+impl fmt::Debug for Repo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Repo({})", self.0.engine.url())
+    }
+}
+
+impl Commit {
+    /// Returns the id.
+    #[must_use]
+    pub const fn id(&self) -> Id {
+        self.key.id
+    }
+
+    /// Returns the key, with the engine's locator where known.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Returns who made it, when and why.
+    #[must_use]
+    pub fn info(&self) -> &CommitInfo {
+        &self.data.info
+    }
+
+    /// Returns how many commits the longest line down to a root has, this one included.
+    #[must_use]
+    pub const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Returns the parents in order.
+    #[must_use]
+    pub fn parents(&self) -> &[Key] {
+        &self.data.parents
+    }
+
+    /// Returns the tree.
+    #[must_use]
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Returns the same commit with nothing loaded.
+    pub(crate) fn unloaded(&self) -> Self {
+        Self {
+            data: Arc::clone(&self.data),
+            tree: self.tree.unloaded(),
+            ..*self
+        }
+    }
+}
+
+impl PartialEq for Commit {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Commit {}
+
+impl fmt::Debug for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Commit({})", self.id().short())
+    }
+}

@@ -1,0 +1,325 @@
+//! Transactions: views committed to a branch, all or nothing, under a stated isolation.
+
+use std::num::NonZeroU32;
+
+use crate::branch::{Branch, Moved};
+use crate::commit::CommitInfo;
+use crate::error::{Error, Result};
+use crate::merge::{self, Conflict};
+use crate::refs::BranchName;
+use crate::repo::Commit;
+use crate::store::Durability;
+use crate::turns::Turn;
+use crate::{Id, Path, Tree, View};
+
+/// What a transaction is promised about others that commit at the same time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// All that it read is still so when it commits: the outcome is as if transactions ran one
+    /// after the other. Otherwise it runs again.
+    #[default]
+    Serializable,
+    /// It reads one state, and its writes are merged with others'; only a merge conflict fails.
+    /// Allows write skew.
+    Snapshot,
+    /// Its writes win over others' on the paths that it wrote. Reads are not checked.
+    Overwrite,
+}
+
+/// How a transaction runs.
+#[derive(Clone, Debug)]
+pub struct TransactOptions {
+    /// The message of the commit.
+    pub message: String,
+    /// Who commits and all else that the commit says; the repository's user and time if `None`.
+    pub info: Option<CommitInfo>,
+    /// What is promised.
+    pub isolation: Isolation,
+    /// What the commit may still lose.
+    pub durability: Durability,
+    /// How often it may run.
+    pub attempts_max: NonZeroU32,
+    /// Whether to make a commit even if nothing changed.
+    pub allow_empty: bool,
+}
+
+impl TransactOptions {
+    /// How often a transaction may run unless told otherwise.
+    pub const ATTEMPTS_MAX: NonZeroU32 = NonZeroU32::new(16).expect("because 16 is not 0");
+
+    /// Returns the defaults: serializable, synced.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            info: None,
+            isolation: Isolation::default(),
+            durability: Durability::default(),
+            attempts_max: Self::ATTEMPTS_MAX,
+            allow_empty: false,
+        }
+    }
+
+    /// Sets the isolation.
+    #[must_use]
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Sets the durability.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+}
+
+/// A transaction that got through.
+#[derive(Clone, Debug)]
+pub struct Transacted<T> {
+    /// What the closure returned in the run that counts.
+    pub value: T,
+    /// The commit; `None` if nothing changed.
+    pub commit: Option<Commit>,
+    /// How often the closure ran.
+    pub attempts: u32,
+}
+
+/// Why a transaction did not get through.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransactionError {
+    /// What it read kept changing.
+    #[error(
+        "gave up on branch '{branch}' after {attempts} attempts: '{path}' was changed by commit {}",
+        commit.short()
+    )]
+    TooManyAttempts {
+        /// The branch.
+        branch: BranchName,
+        /// How often the closure ran.
+        attempts: u32,
+        /// What it had read that changed.
+        path: Path,
+        /// The head at which it had changed.
+        commit: Id,
+    },
+    /// Under [`Isolation::Snapshot`], its writes conflict with others'.
+    #[error("{} with commits made meanwhile, first at '{}'", count(.conflicts.len()), first(.conflicts))]
+    Conflicts {
+        /// All of them.
+        conflicts: Vec<Conflict>,
+    },
+    /// A transaction on a branch was started inside one that has the turn on that branch.
+    #[error(
+        "a transaction on branch '{branch}' was started inside another one on it; use a nested view"
+    )]
+    Nested {
+        /// The branch.
+        branch: BranchName,
+    },
+}
+
+fn count(conflicts: usize) -> String {
+    if conflicts == 1 {
+        "1 conflict".to_owned()
+    } else {
+        format!("{conflicts} conflicts")
+    }
+}
+
+fn first(conflicts: &[Conflict]) -> String {
+    conflicts
+        .first()
+        .map(|conflict| conflict.path.to_string())
+        .unwrap_or_default()
+}
+
+/// After so many lost races a transaction runs while it has the branch's turn: nobody in this
+/// process can get in its way then.
+const OPTIMISTIC_ATTEMPTS: u32 = 3;
+
+/// Whether the view could be put on top of the head.
+enum Fitted {
+    Tree(Tree),
+    Stale(Path),
+}
+
+impl Branch {
+    /// Runs `body` on a view of the branch and commits what it wrote, atomically. If others
+    /// commit first, what happens depends on the [`Isolation`]; `body` may run again then, on a new
+    /// view, so it must not act on the world outside.
+    ///
+    /// Fair and bounded: the first attempts run beside others; after three lost races the
+    /// transaction waits for its turn on the branch and keeps it while it runs, so that it gets
+    /// through however long it is and however many others there are in this process. An error of
+    /// `body` ends the transaction without a commit. One that wrote nothing commits nothing and
+    /// never fails.
+    ///
+    /// One sync with [`Durability::Sync`], shared with others that commit at the same time.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use irmin_core::{Env, MemoryStore, Path, Repo, TransactOptions};
+    ///
+    /// let repo = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0));
+    /// let (from, to) = (Path::parse("accounts/ada")?, Path::parse("accounts/bob")?);
+    /// let main = repo.branch("main")?;
+    /// main.set(&from, "10", "open")?;
+    /// let done = main.transact(&TransactOptions::new("move it all"), |view| {
+    ///     if let Some(all) = view.get(&from)? {
+    ///         view.set(&to, all)?;
+    ///         view.remove(&from)?;
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(done.attempts, 1);
+    /// assert_eq!(main.get(&to)?.unwrap(), "10");
+    /// # Ok::<(), irmin_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What `body` returns; [`Error::Transaction`] when it did not get through, with the attempts
+    /// and who got in the way; [`Error::Store`] when the engine fails.
+    pub fn transact<T>(
+        &self,
+        options: &TransactOptions,
+        mut body: impl FnMut(&mut View) -> Result<T>,
+    ) -> Result<Transacted<T>> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let turn = (attempts > OPTIMISTIC_ATTEMPTS)
+                .then(|| self.turn())
+                .transpose()?;
+            let head = self.head()?;
+            let base = head
+                .as_ref()
+                .map_or_else(Tree::empty, |head| head.tree().clone());
+            let mut view = View::new(base);
+            let value = body(&mut view)?;
+            if !options.allow_empty && !view.is_changed()? {
+                return Ok(Transacted {
+                    value,
+                    commit: None,
+                    attempts,
+                });
+            }
+            let turn = turn.map_or_else(|| self.turn(), Ok)?;
+            match self.commit_view(options, &view, head)? {
+                Ok(commit) => {
+                    drop(turn);
+                    if options.durability == Durability::Sync && commit.is_some() {
+                        self.repo().engine().sync()?;
+                    }
+                    return Ok(Transacted {
+                        value,
+                        commit,
+                        attempts,
+                    });
+                }
+                Err((path, commit)) if attempts >= options.attempts_max.get() => {
+                    let branch = self.name().clone();
+                    return Err(TransactionError::TooManyAttempts {
+                        branch,
+                        attempts,
+                        path,
+                        commit,
+                    }
+                    .into());
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn turn(&self) -> Result<Turn<'_>> {
+        let nested = || TransactionError::Nested {
+            branch: self.name().clone(),
+        };
+        self.state().turns.take().ok_or_else(|| nested().into())
+    }
+
+    /// Commits a view on top of the head, whatever that is by now. `Err` inside: a path that the
+    /// view read and that changed, and the head.
+    ///
+    /// Only another process can move the head between the look at it and the swap, so the loop
+    /// ends as soon as that pauses for a moment.
+    fn commit_view(
+        &self,
+        options: &TransactOptions,
+        view: &View,
+        opened_on: Option<Commit>,
+    ) -> Result<Result<Option<Commit>, (Path, Id)>> {
+        loop {
+            let head = self.head()?;
+            let tree = if head == opened_on {
+                view.tree().clone()
+            } else {
+                match self.fit(options.isolation, view, head.as_ref(), opened_on.as_ref())? {
+                    Fitted::Tree(tree) => tree,
+                    Fitted::Stale(path) => {
+                        let head = head.map_or(Id::NULL, |head| head.id());
+                        return Ok(Err((path, head)));
+                    }
+                }
+            };
+            let unchanged = match &head {
+                Some(head) => head.tree().same(&tree) || head.tree().id()? == tree.id()?,
+                None => tree.is_empty()?,
+            };
+            if unchanged && !options.allow_empty {
+                return Ok(Ok(None));
+            }
+            let info = match &options.info {
+                Some(info) => info.clone(),
+                None => self.repo().info(&options.message)?,
+            };
+            // The sync comes after the turn, so that those who commit meanwhile share it.
+            let durability = match options.durability {
+                Durability::Sync => Durability::None,
+                other => other,
+            };
+            let (commit, moved) = self.commit(&tree, head.as_ref(), info, durability)?;
+            if moved == Moved::Done {
+                return Ok(Ok(Some(commit)));
+            }
+        }
+    }
+
+    /// Puts a view on top of a head that is not the one it was opened on.
+    fn fit(
+        &self,
+        isolation: Isolation,
+        view: &View,
+        head: Option<&Commit>,
+        opened_on: Option<&Commit>,
+    ) -> Result<Fitted> {
+        let tree = head.map_or_else(Tree::empty, |head| head.tree().clone());
+        match isolation {
+            Isolation::Serializable => {
+                if let Some(path) = view.stale(&tree)? {
+                    return Ok(Fitted::Stale(path));
+                }
+                Ok(Fitted::Tree(view.clone().rebase(tree)?.tree().clone()))
+            }
+            Isolation::Overwrite => Ok(Fitted::Tree(view.clone().rebase(tree)?.tree().clone())),
+            Isolation::Snapshot => {
+                let base = opened_on.map_or_else(Tree::empty, |commit| commit.tree().clone());
+                let types = self.repo().rule_types();
+                let merged = merge::merge_trees(&base, &tree, view.tree(), types)?;
+                if merged.conflicts().is_empty() {
+                    return Ok(Fitted::Tree(merged.into_tree()));
+                }
+                let conflicts = merged.conflicts().to_vec();
+                Err(Error::Transaction(TransactionError::Conflicts {
+                    conflicts,
+                }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

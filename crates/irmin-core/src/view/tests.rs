@@ -1,0 +1,90 @@
+use super::*;
+
+fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+fn tree(entries: &[(&str, &str)]) -> Tree {
+    let mut tree = Tree::empty();
+    for (at, value) in entries {
+        tree.set(&path(at), (*value).to_owned()).unwrap();
+    }
+    tree
+}
+
+#[test]
+fn reads_are_recorded_and_writes_hide_them() {
+    let mut view = View::new(tree(&[("a", "1"), ("d/x", "2")]));
+    view.get(&path("a")).unwrap();
+    view.set(&path("b"), "9").unwrap();
+    view.get(&path("b")).unwrap();
+    view.list(&path("d"), None, 10).unwrap();
+    let paths: Vec<_> = view
+        .reads()
+        .iter()
+        .map(|read| read.path().to_string())
+        .collect();
+    assert_eq!(paths, ["a", "d"]);
+    assert_eq!(
+        view.writes().map(Path::to_string).collect::<Vec<_>>(),
+        ["b"]
+    );
+}
+
+#[test]
+fn a_listing_goes_stale_with_its_names_and_not_with_values_below() {
+    let base = tree(&[("d/x", "1"), ("d/y", "1")]);
+    let view = View::new(base.clone());
+    view.list(&path("d"), None, 10).unwrap();
+    let mut value_changed = base.clone();
+    value_changed.set(&path("d/x"), "2").unwrap();
+    assert_eq!(view.stale(&value_changed).unwrap(), None);
+    let mut name_added = base;
+    name_added.set(&path("d/z"), "1").unwrap();
+    assert_eq!(view.stale(&name_added).unwrap(), Some(path("d")));
+}
+
+#[test]
+fn an_absent_path_that_was_read_goes_stale_when_it_appears() {
+    let view = View::new(tree(&[("a", "1")]));
+    assert_eq!(view.get(&path("lock")).unwrap(), None);
+    let newer = tree(&[("a", "1"), ("lock", "taken")]);
+    assert_eq!(view.stale(&newer).unwrap(), Some(path("lock")));
+}
+
+#[test]
+fn a_nested_view_is_kept_or_dropped() {
+    let mut view = View::new(tree(&[("a", "1")]));
+    let mut kept = view.nested();
+    kept.set(&path("b"), "2").unwrap();
+    kept.get(&path("a")).unwrap();
+    let mut dropped = view.nested();
+    dropped.set(&path("c"), "3").unwrap();
+    drop(dropped);
+    assert!(view.absorb(kept));
+    assert_eq!(view.get(&path("b")).unwrap().unwrap(), "2");
+    assert_eq!(view.get(&path("c")).unwrap(), None);
+    assert!(view.reads().iter().any(|read| *read.path() == path("a")));
+    let late = View::new(tree(&[("other", "1")]));
+    assert!(!view.absorb(late));
+}
+
+#[test]
+fn a_rebased_view_has_its_writes_on_the_newer_tree() {
+    let mut view = View::new(tree(&[("a", "1"), ("d/x", "1")]));
+    view.remove(&path("d/x")).unwrap();
+    view.set(&path("e/f"), "2").unwrap();
+    let newer = tree(&[("a", "7"), ("d/x", "5"), ("d/y", "1")]);
+    let rebased = view.rebase(newer).unwrap();
+    let expected = tree(&[("a", "7"), ("d/y", "1"), ("e/f", "2")]);
+    assert_eq!(rebased.tree().id().unwrap(), expected.id().unwrap());
+}
+
+#[test]
+fn a_view_that_writes_what_is_there_changed_nothing() {
+    let mut view = View::new(tree(&[("a", "1")]));
+    view.set(&path("a"), "2").unwrap();
+    assert!(view.is_changed().unwrap());
+    view.set(&path("a"), "1").unwrap();
+    assert!(!view.is_changed().unwrap());
+}
