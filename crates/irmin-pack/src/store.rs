@@ -190,6 +190,11 @@ impl RefStore for PackStore {
         }
         Ok(outcome)
     }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let position = read(&self.inner.state).active.log_end();
+        self.inner.sync_to(position)
+    }
 }
 
 impl Engine for PackStore {

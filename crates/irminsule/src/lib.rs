@@ -1,0 +1,50 @@
+//! Irminsule: a branchable, mergeable, content-addressed database.
+//!
+//! It has Git's model (immutable trees, commits, branches, three-way merge) as a library, at the
+//! speed of a key-value store. Add this crate; [`open`] anything; the rest of the API is
+//! [`irmin_core`], re-exported here.
+//!
+//! ```
+//! use irminsule::{Path, TransactOptions, create};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let repo = create(&format!("pack:{}", dir.path().join("store").display()))?;
+//! let main = repo.branch("main")?;
+//! let greeting = Path::parse("greetings/en")?;
+//! main.transact(&TransactOptions::new("say hello"), |view| view.set(&greeting, "hello"))?;
+//!
+//! let draft = repo.branch("draft")?;
+//! draft.reset(&main.head()?.unwrap())?;
+//! draft.set(&greeting, "good day", "be polite")?;
+//! assert_eq!(main.get(&greeting)?.unwrap(), "hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod env;
+mod url;
+
+pub use env::system_env;
+pub use irmin_core::*;
+pub use irmin_pack as pack;
+pub use url::{OpenError, Url};
+
+use std::sync::Arc;
+
+/// Opens an existing repository: `pack:DIR`, or a directory alone; `mem:` is a new empty one.
+///
+/// # Errors
+/// [`OpenError::Url`] when the URL names no engine, [`OpenError::Store`] when the engine cannot be
+/// opened: no store there, in use by another process, damaged.
+pub fn open(url: &str) -> Result<Repo, OpenError> {
+    let engine = url.parse::<Url>()?.open()?;
+    Ok(Repo::new(engine, system_env()))
+}
+
+/// Makes a new repository, and the directory where it lives.
+///
+/// # Errors
+/// As [`open`], and [`OpenError::Store`] when there is a repository already.
+pub fn create(url: &str) -> Result<Repo, OpenError> {
+    let engine: Arc<dyn Engine> = url.parse::<Url>()?.create()?;
+    Ok(Repo::new(engine, system_env()))
+}

@@ -1,0 +1,103 @@
+//! Where a repository lives, as text.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use irmin_core::{Engine, MemoryStore, StoreError};
+use irmin_pack::{Options, PackStore};
+
+/// The place of a repository.
+///
+/// ```
+/// use irminsule::Url;
+/// assert_eq!("pack:/srv/data".parse::<Url>()?, Url::Pack("/srv/data".into()));
+/// assert_eq!("data".parse::<Url>()?.to_string(), "pack:data");
+/// assert!("ftp:data".parse::<Url>().is_err());
+/// # Ok::<(), irminsule::OpenError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Url {
+    /// A directory with the embedded engine's files.
+    Pack(PathBuf),
+    /// The memory of this process.
+    Memory,
+}
+
+impl Url {
+    /// Opens the store that is there.
+    ///
+    /// # Errors
+    /// [`OpenError::Store`].
+    pub fn open(&self) -> Result<Arc<dyn Engine>, OpenError> {
+        match self {
+            Self::Pack(dir) => Ok(Arc::new(PackStore::open(dir, Options::default())?)),
+            Self::Memory => Ok(Arc::new(MemoryStore::new())),
+        }
+    }
+
+    /// Makes a new store.
+    ///
+    /// # Errors
+    /// [`OpenError::Store`].
+    pub fn create(&self) -> Result<Arc<dyn Engine>, OpenError> {
+        match self {
+            Self::Pack(dir) => Ok(Arc::new(PackStore::create(dir, Options::default())?)),
+            Self::Memory => Ok(Arc::new(MemoryStore::new())),
+        }
+    }
+
+    /// Returns the directory, of an engine that lives in one.
+    #[must_use]
+    pub fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Pack(dir) => Some(dir),
+            Self::Memory => None,
+        }
+    }
+}
+
+impl FromStr for Url {
+    type Err = OpenError;
+
+    fn from_str(text: &str) -> Result<Self, OpenError> {
+        match text.split_once(':') {
+            Some(("pack", dir)) if !dir.is_empty() => Ok(Self::Pack(dir.into())),
+            Some(("mem", "")) => Ok(Self::Memory),
+            // A colon behind a slash belongs to a directory's name.
+            Some((scheme, _)) if !scheme.contains('/') => Err(OpenError::Url {
+                url: text.to_owned(),
+            }),
+            _ if text.is_empty() => Err(OpenError::Url {
+                url: text.to_owned(),
+            }),
+            _ => Ok(Self::Pack(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pack(dir) => write!(f, "pack:{}", dir.display()),
+            Self::Memory => f.write_str("mem:"),
+        }
+    }
+}
+
+/// Why a repository cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The text names no engine.
+    #[error("'{url}' names no kind of store; use pack:DIR, a directory, or mem:")]
+    Url {
+        /// The text.
+        url: String,
+    },
+    /// The engine cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
