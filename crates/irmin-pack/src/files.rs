@@ -99,6 +99,12 @@ pub trait File: Debug + Send + Sync {
     /// # Errors
     /// As the system says.
     fn try_lock(&self) -> io::Result<bool>;
+
+    /// Gives the lock back before the file is closed.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn unlock(&self) -> io::Result<()>;
 }
 
 /// The file system of the operating system.
@@ -176,5 +182,9 @@ impl File for fs::File {
             Err(fs::TryLockError::WouldBlock) => Ok(false),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        Self::unlock(self)
     }
 }

@@ -101,7 +101,7 @@ impl Inner {
             poison: Poison::default(),
             counters,
             is_closed: AtomicBool::new(false),
-            _lock: lock,
+            lock,
         }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) is_closed: AtomicBool,
     /// Open as long as the store: the lock of the system goes with it.
-    pub(crate) _lock: Arc<dyn File>,
+    pub(crate) lock: Arc<dyn File>,
 }
 
 impl PackStore {
@@ -140,6 +140,9 @@ impl Drop for PackStore {
     fn drop(&mut self) {
         // Nobody is left to be told; the next open finds what is durable.
         let _ = self.inner.close();
+        // Closing the file is not enough when another thread starts a process just now: until that
+        // runs its program it shares the lock.
+        let _ = self.inner.lock.unlock();
     }
 }
 

@@ -257,17 +257,23 @@ impl File for CrashFile {
         }
         Ok(is_free)
     }
+
+    fn unlock(&self) -> io::Result<()> {
+        let mut is_locker = self
+            .is_locker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut *is_locker) {
+            self.disk.disk().locked.remove(&self.number);
+        }
+        Ok(())
+    }
 }
 
 impl Drop for CrashFile {
     fn drop(&mut self) {
-        if *self
-            .is_locker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            self.disk.disk().locked.remove(&self.number);
-        }
+        // It cannot fail.
+        let _ = self.unlock();
     }
 }
 

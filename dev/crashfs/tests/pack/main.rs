@@ -1,5 +1,7 @@
 //! The embedded engine on a disk that fails.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod damage;
 mod failures;
 mod model;

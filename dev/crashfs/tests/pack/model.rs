@@ -81,7 +81,7 @@ impl Model {
         random: &mut Random,
         kind: Kind,
     ) -> Result<Id, StoreError> {
-        let mut bytes = random.next().to_le_bytes().to_vec();
+        let mut bytes = random.draw().to_le_bytes().to_vec();
         bytes.resize(8 + random.below(200), 7);
         let links: Vec<Key> = (0..random.below(4).min(self.objects.len()))
             .map(|_| self.objects[random.below(self.objects.len())].0)

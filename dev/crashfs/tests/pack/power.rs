@@ -29,7 +29,7 @@ fn recover(mut disk: CrashFs, random: &mut Random) -> (CrashFs, PackStore) {
     while random.one_in(3) {
         disk.cut_power_at(1 + random.below(6) as u64);
         drop(PackStore::open_or_create(dir(), options(&disk, random)));
-        disk = disk.after_power_cut(random.next());
+        disk = disk.after_power_cut(random.draw());
     }
     let store = PackStore::open_or_create(dir(), options(&disk, random)).unwrap();
     (disk, store)
@@ -42,13 +42,13 @@ fn crash(seed: u64, cut_at: u64) {
     disk.cut_power_at(cut_at);
     let _ = run(&disk, &mut model, &mut Random::new(seed));
     let mut random = Random::new(seed ^ cut_at << 32);
-    let (disk, store) = recover(disk.after_power_cut(random.next()), &mut random);
+    let (disk, store) = recover(disk.after_power_cut(random.draw()), &mut random);
     model.check_survivors(&store, &what);
     // The store goes on working, and a second crash finds it as sound.
     for _ in 0..5 {
         model.step(&store, &mut random).unwrap();
     }
-    let disk = disk.after_power_cut(random.next());
+    let disk = disk.after_power_cut(random.draw());
     drop(store);
     let (_, store) = recover(disk, &mut random);
     model.check_survivors(&store, &what);
@@ -73,7 +73,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
 fn a_power_cut_in_any_of_many_scripts_loses_nothing_that_was_acknowledged() {
     let seeds: u64 = std::env::var("CRASH_SEEDS").map_or(300, |text| text.parse().unwrap());
     for seed in 1000..1000 + seeds {
-        let cut_at = Random::new(seed).next() % (operations(seed) + 1);
+        let cut_at = Random::new(seed).draw() % (operations(seed) + 1);
         crash(seed, 1 + cut_at);
     }
 }
