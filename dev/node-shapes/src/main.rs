@@ -64,9 +64,19 @@ fn main() {
         );
     }
     if wants("w4") {
-        for n in [100_000, 1_000_000] {
-            let title = format!("W4: one directory of {n} names e%07");
-            report::compare(&title, RUNS, |shape| w4::measure(shape, n));
+        for (title, names) in [
+            ("W4: 100,000 names e%07", w4::decimal(100_000)),
+            ("W4: 1,000,000 names e%07", w4::decimal(1_000_000)),
+            (
+                "As W4: 1,000,000 random names of 16 hex digits",
+                w4::random(1_000_000, 16, 16),
+            ),
+            (
+                "As W4: 1,000,000 random names of 10 letters and digits",
+                w4::random(1_000_000, 36, 10),
+            ),
+        ] {
+            report::compare(title, RUNS, |shape| w4::measure(shape, &names));
         }
     }
     if wants("names") {

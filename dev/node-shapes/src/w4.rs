@@ -8,13 +8,30 @@ use std::time::Instant;
 const COMMITS: usize = 10_000;
 const INSERTS: usize = 1_000;
 
-pub(crate) fn measure(shape: &dyn Shape, n: usize) -> Vec<Figure> {
-    let names: Vec<Vec<u8>> = (0..n).map(|i| format!("e{i:07}").into_bytes()).collect();
+/// The names of W4.
+pub(crate) fn decimal(n: usize) -> Vec<Vec<u8>> {
+    (0..n).map(|i| format!("e{i:07}").into_bytes()).collect()
+}
+
+/// Random names over an alphabet of 16 or 36 characters, for decimal digits flatter a radix tree.
+pub(crate) fn random(n: usize, alphabet: usize, len: usize) -> Vec<Vec<u8>> {
+    let mut rng = Rng(9);
+    let mut letter = || b"0123456789abcdefghijklmnopqrstuvwxyz"[rng.below(alphabet)];
+    let mut names: Vec<Vec<u8>> = (0..n)
+        .map(|_| (0..len).map(|_| letter()).collect())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+pub(crate) fn measure(shape: &dyn Shape, names: &[Vec<u8>]) -> Vec<Figure> {
+    let n = names.len();
     let mut log = Log::with_capacity(600 << 20);
     log.touch();
-    let root = build(shape, &mut log, &names);
+    let root = build(shape, &mut log, names);
     let s = stats(shape, &log, &root);
-    let (finds, page, nth) = reads(shape, &log, root.off, &names);
+    let (finds, page, nth) = reads(shape, &log, root.off, names);
     let mut rng = Rng(4);
     let (bytes, hashes, start) = (log.len(), log.hashes, Instant::now());
     let (mut head, mut path) = (root, Vec::with_capacity(64));
@@ -27,7 +44,7 @@ pub(crate) fn measure(shape: &dyn Shape, n: usize) -> Vec<Figure> {
     }
     let seconds = start.elapsed().as_secs_f64();
     let (bytes, hashes) = (log.len() - bytes, log.hashes - hashes);
-    let inserted = inserts(shape, &mut log, root, &names);
+    let inserted = inserts(shape, &mut log, root, names);
     vec![
         ("commits k/s", COMMITS as f64 / seconds / 1e3),
         ("B/replace", bytes as f64 / COMMITS as f64),
