@@ -149,7 +149,7 @@ fn collide() -> Vec<Vec<u8>> {
 }
 
 /// Names that leave a common trunk at each nibble, to one side or to all.
-fn staircase(all_ways: bool) -> Vec<Vec<u8>> {
+pub(crate) fn staircase(all_ways: bool) -> Vec<Vec<u8>> {
     let trunk = [0x77; 255];
     let mut names = vec![trunk.to_vec()];
     for nibble in 0..510 {

@@ -1,7 +1,7 @@
 //! The append-only log that all prototypes share, and the trait that they fill.
 //!
-//! A record is `{body_len u32, locators u16, body, locators x u64}`. Only the body is hashed:
-//! it names children by id; the locators beside it say where those children lie, so that a read
+//! A record is `{body_len u32, locators u16, locators x u64, body}`. Only the body is hashed:
+//! it names children by id; the locators before it say where those children lie, so that a read
 //! follows an offset and never asks an index.
 
 use sha2::{Digest, Sha256};
@@ -121,7 +121,8 @@ impl Log {
 
     pub(crate) fn body_at(&self, off: u64) -> Range<usize> {
         let at = off as usize;
-        at + HEADER..at + HEADER + self.u32_at(at) as usize
+        let start = at + HEADER + 8 * self.locators(off);
+        start..start + self.u32_at(at) as usize
     }
 
     pub(crate) fn body(&self, off: u64) -> &[u8] {
@@ -138,12 +139,12 @@ impl Log {
     }
 
     pub(crate) fn locator(&self, off: u64, slot: usize) -> u64 {
-        let at = self.body_at(off).end + 8 * slot;
+        let at = off as usize + HEADER + 8 * slot;
         u64::from_le_bytes(self.bytes[at..at + 8].try_into().unwrap())
     }
 
     pub(crate) fn record_len(&self, off: u64) -> usize {
-        self.body_at(off).end - off as usize + 8 * self.locators(off)
+        self.body_at(off).end - off as usize
     }
 
     /// Appends a node.
@@ -153,10 +154,10 @@ impl Log {
             .extend_from_slice(&(body.len() as u32).to_le_bytes());
         self.bytes
             .extend_from_slice(&(locators.len() as u16).to_le_bytes());
-        self.bytes.extend_from_slice(body);
         for l in locators {
             self.bytes.extend_from_slice(&l.to_le_bytes());
         }
+        self.bytes.extend_from_slice(body);
         self.hashes += 1;
         Child {
             off,
@@ -183,7 +184,7 @@ impl Log {
         self.bytes[new + at - start..][..with.len()].copy_from_slice(with);
         let body = self.body_at(new as u64);
         if let Some((slot, l)) = loc {
-            self.bytes[body.end + 8 * slot..][..8].copy_from_slice(&l.to_le_bytes());
+            self.bytes[new + HEADER + 8 * slot..][..8].copy_from_slice(&l.to_le_bytes());
         }
         self.hashes += 1;
         let id = Sha256::digest(&self.bytes[body]).into();

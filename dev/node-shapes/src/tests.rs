@@ -148,3 +148,24 @@ fn replacing_a_value_in_place_gives_the_id_of_a_rebuild() {
         assert_eq!(root.id, build(&**shape, &mut log, &all).id, "shape {seed}");
     }
 }
+
+#[test]
+fn the_worst_names_reach_the_proved_bounds_of_the_radix_tree_and_no_more() {
+    let shape = Radix {
+        bits: 4,
+        bucket: 32,
+    };
+    let names = crate::attack::staircase(true);
+    let mut log = Log::default();
+    let root = crate::report::build(&shape, &mut log, &names);
+    let s = crate::report::stats(&shape, &log, &root);
+    assert_eq!(s.depth, 510);
+    assert!(s.largest <= 6 + 3 + 32 * (3 + 255 + 128));
+
+    // A full inner node: the longest prefix, a name that equals it, sixteen ways on.
+    let trunk = [0x77; 254];
+    let mut names = vec![trunk.to_vec()];
+    names.extend((1..=255u8).map(|b| [&trunk[..], &[b]].concat()));
+    let root = crate::report::build(&shape, &mut log, &names);
+    assert!(log.record_len(root.off) <= 1205);
+}

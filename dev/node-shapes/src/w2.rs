@@ -14,12 +14,13 @@ pub(crate) fn measure(shape: &dyn Shape) -> Vec<Figure> {
     let (root, nodes) = load(shape, &mut log);
     let seconds = start.elapsed().as_secs_f64();
     finds(shape, &log, root.off);
-    let rate = finds(shape, &log, root.off);
+    let mut rates = [0; 3].map(|_| finds(shape, &log, root.off));
+    rates.sort_by(f64::total_cmp);
     vec![
         ("load s", seconds),
         ("MB", log.len() as f64 / 1e6),
         ("hashes", nodes as f64),
-        ("finds M/s", rate / 1e6),
+        ("finds M/s", rates[1] / 1e6),
     ]
 }
 
