@@ -1,6 +1,7 @@
 //! The errors of the model. Absence is never one of them, and a merge conflict is a value.
 
 use crate::path::{Path, PathError};
+use crate::rules::RulesError;
 use crate::{Id, StoreError};
 
 /// The result of operations on the model.
@@ -34,6 +35,9 @@ pub enum Error {
     /// A step or path breaks the rules.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// The merge rules of a repository cannot be read.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -68,7 +72,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),
-            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } => ErrorKind::Invalid,
+            Self::Path(_) | Self::Rules(_) | Self::NotABlob { .. } | Self::NotATree { .. } => {
+                ErrorKind::Invalid
+            }
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }
     }
