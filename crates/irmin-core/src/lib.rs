@@ -15,6 +15,7 @@ mod loader;
 mod memory;
 mod merge;
 mod path;
+mod path_history;
 mod refs;
 mod repo;
 mod revision;
@@ -42,6 +43,7 @@ pub use merge::{
     Conflict, ConflictKind, MergeOptions, MergeOutcome, Merged, Resolution, merge_trees,
 };
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
+pub use path_history::PathLog;
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
 pub use repo::{Commit, Env, Repo};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
