@@ -96,6 +96,14 @@ pub enum Error {
         /// The branch.
         name: BranchName,
     },
+    /// A new name lies below an existing one, or above.
+    #[error("'{name}' cannot exist beside '{taken}'")]
+    NameTaken {
+        /// The new name.
+        name: String,
+        /// The one that is there.
+        taken: String,
+    },
     /// A conflict was to be settled where there is none.
     #[error("there is no conflict at '{path}'")]
     NoConflict {
@@ -148,6 +156,7 @@ impl Error {
             | Self::NotABlob { .. }
             | Self::NotATree { .. }
             | Self::NoBranch { .. }
+            | Self::NameTaken { .. }
             | Self::NoConflict { .. }
             | Self::CrissCross { .. }
             | Self::RootNeedsTree => ErrorKind::Invalid,
