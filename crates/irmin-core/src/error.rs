@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::path::{Path, PathError};
-use crate::{Id, StoreError};
+use crate::{Id, StoreError, TypedError};
 
 /// The result of operations on the model.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -36,6 +36,9 @@ pub enum Error {
     /// A step or path breaks the rules.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A value and a part of a tree do not fit each other.
+    #[error(transparent)]
+    Typed(#[from] TypedError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -79,6 +82,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),
+            Self::Typed(error) => error.kind(),
             Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } | Self::RootNeedsTree => {
                 ErrorKind::Invalid
             }

@@ -13,6 +13,7 @@ mod path;
 mod refs;
 mod store;
 mod tree;
+mod typed;
 
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
@@ -31,4 +32,7 @@ pub use store::{
 pub use tree::{
     Blob, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order, Tree,
     TreeStats, Walk, WalkOptions,
+};
+pub use typed::{
+    Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,
 };
