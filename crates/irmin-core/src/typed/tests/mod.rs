@@ -702,3 +702,14 @@ fn a_store_that_fails_is_named_with_the_place() {
     assert!(error.to_string().starts_with("'a': object "), "{error}");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
+
+#[test]
+fn untagged_values_nest_as_deep_as_the_limit_too() {
+    let mut value = Loose::Number(1.0);
+    for _ in 0..128 {
+        value = Loose::List(vec![value]);
+    }
+    comes_back(value.clone());
+    let deeper = to_entry(&Loose::List(vec![value]));
+    assert!(matches!(deeper, Err(TypedError::TooDeep { .. })));
+}
