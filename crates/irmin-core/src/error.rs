@@ -6,7 +6,7 @@ use crate::path::{Path, PathError};
 use crate::rules::RulesError;
 use crate::{
     BranchName, CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError,
-    StoreError, TimeError, TransactionError,
+    StoreError, TimeError, TransactionError, TypedError,
 };
 
 /// The result of operations on the model.
@@ -64,6 +64,11 @@ pub enum Error {
     /// Text is not a time.
     #[error(transparent)]
     Time(#[from] TimeError),
+=======
+    /// A value and a part of a tree do not fit each other.
+    #[error(transparent)]
+    Typed(#[from] TypedError),
+>>>>>>> typed
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -161,6 +166,12 @@ impl Error {
             | Self::CrissCross { .. }
             | Self::RootNeedsTree => ErrorKind::Invalid,
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
+=======
+            Self::Typed(error) => error.kind(),
+            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } | Self::RootNeedsTree => {
+                ErrorKind::Invalid
+            }
+>>>>>>> typed
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

@@ -25,6 +25,7 @@ mod transaction;
 mod tree;
 mod turns;
 mod view;
+mod typed;
 
 pub use branch::{Branch, Moved};
 pub use commit::{
@@ -57,3 +58,6 @@ pub use tree::{
     TreeStats, Walk, WalkOptions,
 };
 pub use view::{Read, View};
+pub use typed::{
+    Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,
+};
