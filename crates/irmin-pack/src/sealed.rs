@@ -239,7 +239,10 @@ pub(crate) struct Replay {
 impl Replay {
     /// Starts from what a sidecar covers.
     pub(crate) fn from_sidecar(sidecar: &Sidecar) -> Option<Self> {
-        let mut replay = Self::default();
+        let mut replay = Self {
+            table: Table::with_capacity(sidecar.ids().len()),
+            ..Self::default()
+        };
         replay.apply_refs(&sidecar.refs()?);
         let mut ids = vec![None; sidecar.ids().len()];
         for (id, number) in sidecar.ids().zip(sidecar.numbers()) {
