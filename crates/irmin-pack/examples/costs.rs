@@ -1,4 +1,4 @@
-//! Measures what the engine costs: `cargo run --release -p irmin-pack --example costs [CACHE_BYTES]`.
+//! Measures what the engine costs: `cargo run --release -p irmin-pack --example costs [CACHE_BYTES [SEGMENT_BYTES]]`.
 
 #![expect(clippy::print_stdout, reason = "a report for people")]
 
@@ -18,6 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut options = Options::default();
     if let Some(bytes) = std::env::args().nth(1) {
         options.cache_bytes = bytes.parse()?;
+    }
+    if let Some(bytes) = std::env::args().nth(2) {
+        options.segment_bytes = bytes.parse()?;
     }
     let store = PackStore::create(dir.path(), options.clone())?;
     let bodies: Vec<Vec<u8>> = (0..OBJECTS).map(body).collect();
