@@ -64,11 +64,9 @@ pub enum Error {
     /// Text is not a time.
     #[error(transparent)]
     Time(#[from] TimeError),
-=======
     /// A value and a part of a tree do not fit each other.
     #[error(transparent)]
     Typed(#[from] TypedError),
->>>>>>> typed
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -166,12 +164,7 @@ impl Error {
             | Self::CrissCross { .. }
             | Self::RootNeedsTree => ErrorKind::Invalid,
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
-=======
             Self::Typed(error) => error.kind(),
-            Self::Path(_) | Self::NotABlob { .. } | Self::NotATree { .. } | Self::RootNeedsTree => {
-                ErrorKind::Invalid
-            }
->>>>>>> typed
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

@@ -24,8 +24,8 @@ mod store;
 mod transaction;
 mod tree;
 mod turns;
-mod view;
 mod typed;
+mod view;
 
 pub use branch::{Branch, Moved};
 pub use commit::{
@@ -57,7 +57,7 @@ pub use tree::{
     Blob, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order, Tree,
     TreeStats, Walk, WalkOptions,
 };
-pub use view::{Read, View};
 pub use typed::{
     Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,
 };
+pub use view::{Read, View};
