@@ -8,7 +8,7 @@ use super::nibbles::{nibble, nibbles};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::store::StoreId;
-use crate::{Key, Kind, STEP_BYTES_MAX};
+use crate::{Id, Key, Kind, STEP_BYTES_MAX};
 
 const SHAPE_INNER: u8 = 1;
 
@@ -130,7 +130,9 @@ impl Inner {
     /// Returns the bytes to store; the ids of children and subs must be known.
     pub(super) fn encode(&self) -> Bytes {
         let [version, kind] = header(Kind::Node);
-        let mut out = vec![version, kind, SHAPE_INNER];
+        // Enough for most nodes: a short prefix, and a child's number of entries in three bytes.
+        let mut out = Vec::with_capacity(64 + self.children.len() * (3 + Id::BYTES));
+        out.extend([version, kind, SHAPE_INNER]);
         put_varint(&mut out, self.prefix.len() as u64);
         for pair in self.prefix.chunks(2) {
             out.push((pair[0] << 4) | pair.get(1).copied().unwrap_or(0));
@@ -214,7 +216,7 @@ fn decode_prefix(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
 
 /// Returns the keys that a store has for what a node points to, in the order of its encoding.
 pub(super) fn link_keys(node: &Node, store: StoreId) -> Vec<Key> {
-    let mut keys = Vec::new();
+    let mut keys = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| {
         let (known, id) = match target {
             Ref::Node(link) => (link.key_in(store), link.known_id()),
