@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use irmin_core::{
     CommitData, CommitInfo, Id, IdPrefix, Key, Kind, MemoryStore, Object, ObjectStore, Signature,
-    StoreError, Stored, Time, Tree,
+    StoreError, StoreId, Stored, Time, Tree,
 };
 
 type Seed = (&'static str, Vec<u8>);
@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     write("revision", texts(&REVISIONS))?;
     write("path", texts(&PATHS))?;
     write("ref_name", texts(&REF_NAMES))?;
+    write("json", texts(&JSON))?;
     write("rules", texts(&RULES))?;
     write("merges", merges())?;
     write("pack_frame", pack_frames())?;
@@ -81,6 +82,30 @@ const REF_NAMES: [(&str, &str); 8] = [
     ("edges", "/heads//.a/b./-"),
 ];
 
+const JSON: [(&str, &str); 9] = [
+    (
+        "object",
+        "{\"name\":\"12\",\"size\":12,\"tags\":[],\"owner\":null,\"a\":{\"b\":[1,{\"c\":2}]}}",
+    ),
+    (
+        "numbers",
+        "[0,-0,-1.5e-7,1e308,18446744073709551615,-9223372036854775808,0.1]",
+    ),
+    (
+        "strings",
+        "[\"\",\"true\",\"12\",\"\\\"a\\\"\",\"\\u0000\",\"NaN\",\"{}\",\"\\ud83c\\udf33\"]",
+    ),
+    ("keys", "{\"@0\":1}"),
+    ("slash", "{\"a/b\":1,\".\":2,\"\":3}"),
+    ("large", "123456789012345678901234567890.123456789e400"),
+    ("again", "{\"a\":1,\"a\":2}"),
+    (
+        "deep",
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+    ),
+    ("blob", "@a10\nvalue"),
+];
+
 const RULES: [(&str, &str); 6] = [
     (
         "plain",
@@ -133,6 +158,10 @@ impl Recorder {
 }
 
 impl ObjectStore for Recorder {
+    fn store_id(&self) -> StoreId {
+        self.memory.store_id()
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use irmin_core::{Id, IdPrefix, Key, Object, ObjectStore, StoreError, Stored};
+use irmin_core::{Id, IdPrefix, Key, Object, ObjectStore, StoreError, StoreId, Stored};
 
 /// The most reads. Ids here are no hashes, so objects may lead to themselves: the end of the budget
 /// is the end of such a circle.
@@ -12,16 +12,24 @@ const READS_MAX: u32 = 500;
 pub(crate) struct Budget<F> {
     find: F,
     reads: AtomicU32,
+    id: StoreId,
 }
 
 impl<F: Fn(&Id) -> Option<Stored> + Send + Sync> Budget<F> {
-    pub(crate) const fn new(find: F) -> Self {
-        let reads = AtomicU32::new(0);
-        Self { find, reads }
+    pub(crate) fn new(find: F) -> Self {
+        Self {
+            find,
+            reads: AtomicU32::new(0),
+            id: StoreId::fresh(),
+        }
     }
 }
 
 impl<F: Fn(&Id) -> Option<Stored> + Send + Sync> ObjectStore for Budget<F> {
+    fn store_id(&self) -> StoreId {
+        self.id
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

@@ -19,18 +19,20 @@ mod merges;
 mod names;
 mod pack;
 mod tree;
+mod typed;
 
 /// A function to fuzz.
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
     ("revision", names::revision),
     ("path", names::path),
     ("ref_name", names::ref_name),
+    ("json", typed::json),
     ("rules", merges::rules),
     ("merges", merges::merges),
     ("pack_frame", pack::frame),

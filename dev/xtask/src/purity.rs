@@ -45,7 +45,8 @@ mod tests {
     fn the_core_reads_no_clock_outside_of_tests() {
         let text = "fn a() { std::time::SystemTime::now(); } // std::fs\n";
         let tests = format!("#[cfg(test)]\nmod tests {{\n{text}}}\n");
-        let found = |place: &str, text: &str| check(Path::new(place), text, &Code::read(text)).len();
+        let found =
+            |place: &str, text: &str| check(Path::new(place), text, &Code::read(text)).len();
         assert_eq!(found("crates/irmin-core/src/a.rs", text), 1);
         assert_eq!(found("crates/irmin-core/src/a.rs", &tests), 0);
         assert_eq!(found("crates/irmin-core/src/a/tests.rs", text), 0);
