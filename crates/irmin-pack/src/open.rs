@@ -149,7 +149,7 @@ impl Recovered {
         let last = scanned.last;
         cut_tail(&scan, scanned, counters)?;
         let mut active = Active::new(header, path, Arc::clone(&file), replay.table, position);
-        active.is_marked = matches!(last, None | Some(FrameKind::Close));
+        active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
         active.covered = from.offset;
         Ok(Self {
             active,

@@ -6,6 +6,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub use reads::Read;
 use reads::Seen;
@@ -140,6 +142,27 @@ impl View {
     /// As [`Tree::remove`].
     pub fn remove(&mut self, path: &Path) -> Result<bool> {
         let changed = self.tree.remove(path)?;
+        self.writes.insert(path.clone());
+        Ok(changed)
+    }
+
+    /// Loads the value at a path, a struct or map from a directory and a scalar from a blob.
+    /// `None` if there is nothing. Reads only what is below the path.
+    ///
+    /// # Errors
+    /// [`Error::Typed`](crate::Error::Typed) with the path of what is no such value.
+    pub fn load<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>> {
+        self.record(Read::Entry(path.clone()))?;
+        self.tree.read_value(path)
+    }
+
+    /// Stores a value at a path: one entry for each field of a struct or map, so that two people
+    /// who change two fields merge.
+    ///
+    /// # Errors
+    /// [`Error::Typed`](crate::Error::Typed) with the path of what cannot be in a tree.
+    pub fn store<T: Serialize + ?Sized>(&mut self, path: &Path, value: &T) -> Result<bool> {
+        let changed = self.tree.write_value(path, value)?;
         self.writes.insert(path.clone());
         Ok(changed)
     }
