@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod context;
 mod data;
+mod diff;
 mod failure;
 mod hints;
 mod input;
@@ -12,6 +13,7 @@ mod pager;
 mod paint;
 mod progress;
 mod quote;
+mod settle;
 mod ui;
 
 use std::process::ExitCode;
