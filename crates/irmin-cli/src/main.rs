@@ -4,14 +4,18 @@ mod cli;
 mod commands;
 mod context;
 mod data;
+mod export;
 mod failure;
+mod files;
 mod hints;
+mod import;
 mod input;
 mod output;
 mod pager;
 mod paint;
 mod progress;
 mod quote;
+mod size;
 mod ui;
 
 use std::process::ExitCode;
