@@ -44,6 +44,14 @@ impl Failure {
         }
     }
 
+    /// Returns the line for people.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::BrokenPipe => "nobody reads the output",
+            Self::Error { message, .. } => message,
+        }
+    }
+
     /// Adds a way out.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Self::Error { hints, .. } = &mut self {

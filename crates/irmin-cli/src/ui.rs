@@ -29,6 +29,9 @@ enum Color {
     OnTerminal,
 }
 
+/// How many lines of one kind are said.
+const LINES_MAX: usize = 50;
+
 const BUFFER_BYTES: usize = 64 << 10;
 
 impl Ui {
@@ -111,6 +114,14 @@ impl Ui {
         // If nobody listens, the work goes on.
         let _ = self.out.flush();
         let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// Says the first of many lines, and how many more there are.
+    pub(crate) fn say_some(&mut self, lines: &[String]) {
+        lines.iter().take(LINES_MAX).for_each(|line| self.say(line));
+        if lines.len() > LINES_MAX {
+            self.say(format!("and {} more", lines.len() - LINES_MAX));
+        }
     }
 
     /// Says why the answer is no, with ways out.

@@ -50,7 +50,7 @@ pub use repo::{Commit, Env, Repo};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
 pub use store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, Stored,
+    StoreError, StoreId, Stored,
 };
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
