@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod data;
 mod export;
+mod diff;
 mod failure;
 mod files;
 mod hints;
@@ -16,6 +17,7 @@ mod paint;
 mod progress;
 mod quote;
 mod size;
+mod settle;
 mod ui;
 
 use std::process::ExitCode;

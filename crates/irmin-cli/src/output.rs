@@ -158,3 +158,9 @@ pub(crate) fn blob_at(
         }
     }
 }
+
+/// Says that somebody else committed to the branch while a merge was settled.
+pub(crate) fn moved_meanwhile(branch: &irminsule::Branch) -> Failure {
+    let name = branch.name();
+    Failure::new(format!("branch '{name}' was changed meanwhile")).hint("try again")
+}

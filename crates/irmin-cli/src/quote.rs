@@ -64,9 +64,92 @@ pub(crate) fn tame(bytes: &[u8]) -> String {
     out
 }
 
+/// Splits a line into words at blanks. A word that starts with a double quote ends with one and
+/// has escapes inside, as [`quote`] writes them.
+///
+/// # Errors
+/// What is wrong, in a few words.
+pub(crate) fn unquote_words(line: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_ascii_start();
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix(b"\"") {
+            Some(inside) => unquote(inside)?,
+            None => {
+                let end = rest.iter().position(u8::is_ascii_whitespace);
+                let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+                (word.to_vec(), after)
+            }
+        };
+        if after
+            .first()
+            .is_some_and(|byte| !byte.is_ascii_whitespace())
+        {
+            return Err("a blank is missing after the closing quote");
+        }
+        words.push(word);
+        rest = after.trim_ascii_start();
+    }
+    Ok(words)
+}
+
+/// Reads a quoted word behind its first quote; returns it and what follows it.
+fn unquote(text: &[u8]) -> Result<(Vec<u8>, &[u8]), &'static str> {
+    let mut word = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [b'"', after @ ..] => return Ok((word, after)),
+            [b'\\', escape, after @ ..] => {
+                let (byte, after) = unescape(*escape, after)?;
+                word.push(byte);
+                after
+            }
+            [byte, after @ ..] => {
+                word.push(*byte);
+                after
+            }
+            [] => return Err("the closing quote is missing"),
+        };
+    }
+}
+
+fn unescape(escape: u8, after: &[u8]) -> Result<(u8, &[u8]), &'static str> {
+    let byte = match escape {
+        b'"' | b'\\' => escape,
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'x' => {
+            let digits = after
+                .get(..2)
+                .and_then(|digits| std::str::from_utf8(digits).ok());
+            let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            let byte = byte.ok_or("two hexadecimal digits expected after \\x")?;
+            return Ok((byte, after.get(2..).unwrap_or_default()));
+        }
+        _ => return Err("unknown escape; there are \\\" \\\\ \\n \\t \\r and \\xff"),
+    };
+    Ok((byte, after))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_quoted_reads_back() {
+        for name in [&b"a\nb"[..], b"\xff\\\"", b"\"a", b"\x1b[31m", b"\xc2\x85"] {
+            let words = unquote_words(quote(name).as_bytes()).unwrap();
+            assert_eq!(words, [name]);
+        }
+    }
+
+    #[test]
+    fn words_are_split_at_blanks_outside_quotes() {
+        let words = unquote_words(br#" a "b c"  d\e "" "#).unwrap();
+        assert_eq!(words, [&b"a"[..], b"b c", br"d\e", b""]);
+    }
 
     #[test]
     fn readable_names_stay_as_they_are() {

@@ -86,6 +86,11 @@ impl Ui {
         self.colored(self.out_is_terminal, style, &text.to_string())
     }
 
+    /// Tells whether data is coloured.
+    pub(crate) fn has_color(&self) -> bool {
+        self.color == Color::Always || self.color == Color::OnTerminal && self.out_is_terminal
+    }
+
     /// Writes a name for people, coloured where wanted; see [`quote`].
     pub(crate) fn name(&self, style: Style, name: &[u8]) -> String {
         self.paint(style, quote(name))
