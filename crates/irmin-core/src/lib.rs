@@ -19,6 +19,7 @@ mod refs;
 mod repo;
 mod revision;
 pub mod rules;
+mod short;
 mod store;
 mod transaction;
 mod tree;
