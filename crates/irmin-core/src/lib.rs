@@ -21,6 +21,7 @@ mod refs;
 mod repo;
 mod revision;
 pub mod rules;
+mod short;
 mod store;
 mod store_report;
 mod transaction;
