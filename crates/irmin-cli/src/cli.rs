@@ -1,11 +1,13 @@
 //! The command line: what can be typed, and what the exit code says.
 
+mod help;
+
 use std::any::Any;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::{self, Command};
 use crate::context::Context;
@@ -47,7 +49,7 @@ pub(crate) struct Common {
     pub(crate) json: bool,
 }
 
-const HEADING: &str = "Common options";
+pub(crate) const HEADING: &str = "Common options";
 
 const AFTER_HELP: &str = "\
 Data goes to stdout, talk to stderr. Exit codes: 0 done; 1 no (absent, conflict, differs); 2 error.
@@ -70,7 +72,8 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run_unguarded(args: &[OsString]) -> Outcome {
-    let cli = match Cli::try_parse_from(args) {
+    let matches = command().try_get_matches_from(args);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
@@ -82,6 +85,11 @@ fn run_unguarded(args: &[OsString]) -> Outcome {
     let verdict = outcome?;
     finished?;
     Ok(verdict)
+}
+
+/// Returns the description of the command line.
+pub(crate) fn command() -> clap::Command {
+    help::group(Cli::command())
 }
 
 fn conclude(outcome: Outcome) -> ExitCode {
@@ -105,11 +113,15 @@ fn refuse(error: &clap::Error) -> Outcome {
         return Ok(Verdict::Done);
     }
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let help = Cli::command().render_help().to_string();
-        Ui::new(false).say(help.trim_end());
-        return Err(Failure::new("no command given").hint("start with 'irmin init'"));
+        return Err(Failure::new("no command given")
+            .hint("'irmin --help' lists the commands; 'irmin init' is the first one to use"));
     }
-    Err(usage_failure(&text))
+    Err(match usage_failure(&text) {
+        Failure::Error { message, hints } if hints.is_empty() => {
+            Failure::new(message).hint("'irmin COMMAND --help' tells what a command takes")
+        }
+        failure => failure,
+    })
 }
 
 /// Turns the parser's paragraphs into one line and hints.

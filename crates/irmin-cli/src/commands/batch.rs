@@ -50,7 +50,10 @@ type Refusal = (usize, String);
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let branch = context.branch()?;
-    let file = quote(args.file.as_os_str().as_encoded_bytes());
+    let file = match args.file.as_os_str().as_encoded_bytes() {
+        b"-" => "stdin".to_owned(),
+        name => quote(name),
+    };
     let place = |line: usize| format!("{file}, line {line}");
     let text = read_all(Some(&args.file))?;
     let steps = prepare(&text, context, &place)?;
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
             }
         }
         at.set(0);
-        view.absorb(inner);
+        view.absorb(inner)?;
         Ok(None::<Refusal>)
     });
     let done = done.map_err(|error| match at.get() {

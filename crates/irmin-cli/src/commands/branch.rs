@@ -36,7 +36,7 @@ fn list(context: &mut Context) -> Outcome {
     let current = context.branch_name()?;
     let branches = context.repo()?.branches()?.into_iter();
     let named = branches.map(|(name, id)| Named {
-        is_current: name == current,
+        is_current: Some(name == current),
         name: name.as_str().to_owned(),
         id,
     });

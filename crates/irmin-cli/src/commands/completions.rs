@@ -1,9 +1,8 @@
 //! `irmin completions`.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli::command;
 use crate::context::Context;
 use crate::failure::{Outcome, Verdict};
 
@@ -18,7 +17,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "irmin", &mut script);
+    clap_complete::generate(args.shell, &mut command(), "irmin", &mut script);
     context.ui.bytes(&script)?;
     Ok(Verdict::Done)
 }

@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::cli::Cli;
+use crate::cli::command;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Verdict};
 
@@ -21,7 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match &args.dir {
-        None => Man::new(Cli::command()).render(context.ui.out())?,
+        None => Man::new(command()).render(context.ui.out())?,
         Some(dir) => {
             let pages = write_pages(dir)?;
             context
@@ -35,11 +34,11 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
 fn write_pages(dir: &Path) -> Result<usize, Failure> {
     let failed = |error: std::io::Error| Failure::file("write to", dir, &error);
     fs::create_dir_all(dir).map_err(failed)?;
-    let mut command = Cli::command();
-    command.build();
-    let main = command.clone();
+    let mut root = command();
+    root.build();
+    let main = root.clone();
     let mut pages = 0;
-    for page in std::iter::once(&main).chain(command.get_subcommands()) {
+    for page in std::iter::once(&main).chain(root.get_subcommands()) {
         let name = page.get_display_name().unwrap_or_else(|| page.get_name());
         let mut text = Vec::new();
         Man::new(page.clone())

@@ -12,8 +12,8 @@ use crate::quote::quote;
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) id: Id,
-    /// Whether it is the branch that commands work with.
-    pub(super) is_current: bool,
+    /// Of a branch: whether it is the one that commands work with.
+    pub(super) is_current: Option<bool>,
 }
 
 /// Lists names with their commits.
@@ -24,21 +24,25 @@ pub(super) fn list(context: &mut Context, names: &[Named]) -> Result<(), Failure
     for named in names {
         let commit = repo.must_load(named.id)?;
         if context.ui.is_json() {
-            context.ui.json(&json!({
-                "name": named.name,
-                "commit": named.id.to_string(),
-                "current": named.is_current,
-            }))?;
+            let mut object = json!({"name": named.name, "commit": named.id.to_string()});
+            if let (Some(object), Some(current)) = (object.as_object_mut(), named.is_current) {
+                object.insert("current".into(), current.into());
+            }
+            context.ui.json(&object)?;
             continue;
         }
-        let mark = if named.is_current { '*' } else { ' ' };
+        let mark = match named.is_current {
+            Some(true) => "* ",
+            Some(false) => "  ",
+            None => "",
+        };
         let padding = " ".repeat(width - named.name.chars().count());
         let name = context.ui.paint(Style::Name, &named.name);
         let id = context.ui.paint(Style::Id, named.id.short());
         let subject = quote(commit.info().subject().as_bytes());
         context
             .ui
-            .line(format!("{mark} {name}{padding}  {id}  {subject}"))?;
+            .line(format!("{mark}{name}{padding}  {id}  {subject}"))?;
     }
     Ok(())
 }

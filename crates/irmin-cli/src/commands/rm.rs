@@ -18,6 +18,10 @@ pub(crate) struct Args {
     /// Remove a directory with all below it
     #[arg(short, long)]
     recursive: bool,
+    /// The repository; before 'rm' also -r
+    // Takes the place of the common flag, whose -r means something else here.
+    #[arg(long, value_name = "URL|DIR", help_heading = crate::cli::HEADING)]
+    repo: Option<std::ffi::OsString>,
     #[command(flatten)]
     write: WriteArgs,
 }

@@ -35,7 +35,7 @@ fn list(context: &mut Context) -> Outcome {
     let named = tags.map(|(name, id)| Named {
         name,
         id,
-        is_current: false,
+        is_current: None,
     });
     let named: Vec<Named> = named.collect();
     names::list(context, &named)?;

@@ -21,6 +21,7 @@ impl Graph {
         let mut rows = Vec::new();
         let lane = self.lane_of(id);
         rows.extend(self.join(id, lane).map(|row| row.show(ui, "")));
+        self.trim();
         let mut row = self.running();
         row.put(lane, '●');
         rows.push(row.show(ui, text));
@@ -31,10 +32,15 @@ impl Graph {
             let row = self.fork(lane, parent);
             rows.push(row.show(ui, ""));
         }
+        self.trim();
+        rows
+    }
+
+    /// Forgets free lanes on the right.
+    fn trim(&mut self) {
         while self.lanes.last().is_some_and(Option::is_none) {
             self.lanes.pop();
         }
-        rows
     }
 
     /// Returns the leftmost lane that leads to a commit, or a free one.
