@@ -7,8 +7,9 @@ use super::link::{Link, Node, Places, Ref};
 use super::nibbles::{nibble, nibbles};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
+use crate::short::Short;
 use crate::store::StoreId;
-use crate::{Key, Kind, STEP_BYTES_MAX};
+use crate::{Id, Key, Kind, STEP_BYTES_MAX};
 
 const SHAPE_INNER: u8 = 1;
 
@@ -16,7 +17,7 @@ const SHAPE_INNER: u8 = 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Inner {
     /// The half bytes that all names below share, from where the node starts.
-    pub(super) prefix: Vec<u8>,
+    pub(super) prefix: Short,
     /// The entry whose name ends with the prefix: a bucket with at most one, unnamed, entry.
     pub(super) terminal: Bucket,
     /// Bit n: there is a child for the half byte n.
@@ -42,9 +43,9 @@ pub(super) enum Turn {
 }
 
 impl Inner {
-    pub(super) fn new(prefix: Vec<u8>) -> Self {
+    pub(super) fn new(prefix: &[u8]) -> Self {
         Self {
-            prefix,
+            prefix: Short::new(prefix),
             terminal: Bucket::empty(),
             bitmap: 0,
             children: Vec::new(),
@@ -130,7 +131,9 @@ impl Inner {
     /// Returns the bytes to store; the ids of children and subs must be known.
     pub(super) fn encode(&self) -> Bytes {
         let [version, kind] = header(Kind::Node);
-        let mut out = vec![version, kind, SHAPE_INNER];
+        // Enough for most nodes: a short prefix, and a child's number of entries in three bytes.
+        let mut out = Vec::with_capacity(64 + self.children.len() * (3 + Id::BYTES));
+        out.extend([version, kind, SHAPE_INNER]);
         put_varint(&mut out, self.prefix.len() as u64);
         for pair in self.prefix.chunks(2) {
             out.push((pair[0] << 4) | pair.get(1).copied().unwrap_or(0));
@@ -195,7 +198,7 @@ impl Inner {
     }
 }
 
-fn decode_prefix(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+fn decode_prefix(reader: &mut Reader<'_>) -> Result<Short, DecodeError> {
     let len = reader.varint()?;
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     if len > 2 * STEP_BYTES_MAX {
@@ -209,12 +212,12 @@ fn decode_prefix(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
     if prefix.len() > len && prefix.pop() != Some(0) {
         return Err(reader.error("a padded prefix"));
     }
-    Ok(prefix)
+    Ok(Short::new(&prefix))
 }
 
 /// Returns the keys that a store has for what a node points to, in the order of its encoding.
 pub(super) fn link_keys(node: &Node, store: StoreId) -> Vec<Key> {
-    let mut keys = Vec::new();
+    let mut keys = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| {
         let (known, id) = match target {
             Ref::Node(link) => (link.key_in(store), link.known_id()),

@@ -209,6 +209,14 @@ impl Node {
         node.map_err(|source| Error::Decode { id, source })
     }
 
+    /// Returns how many nodes and large blobs the node points to.
+    pub(super) fn refs(&self) -> usize {
+        match self {
+            Self::Bucket(bucket) => bucket.subs().len(),
+            Self::Inner(inner) => inner.terminal().subs().len() + inner.children().len(),
+        }
+    }
+
     /// Visits the links to nodes of this and of lower directories, and the large blobs.
     pub(super) fn for_each_ref<'a>(&'a self, visit: &mut dyn FnMut(Ref<'a>)) {
         let bucket = match self {
