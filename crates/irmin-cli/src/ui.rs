@@ -127,7 +127,7 @@ impl Ui {
     /// Says why the answer is no, with ways out.
     pub(crate) fn error(&mut self, message: &str, hints: &[String]) {
         let word = self.paint_talk(Style::Error, "error:");
-        self.say(format!("{word} {message}"));
+        self.say(format!("{word} {}", shorten(message)));
         self.hints(hints);
     }
 
@@ -161,6 +161,21 @@ impl Ui {
         self.out = BufWriter::new(Box::new(io::stdout()));
         Ok(())
     }
+}
+
+/// Cuts the middle out of a message that would fill the screen.
+fn shorten(message: &str) -> String {
+    const SHOWN_MAX: usize = 400;
+    let letters = message.chars().count();
+    if letters <= SHOWN_MAX {
+        return message.to_owned();
+    }
+    let (begin, end) = (SHOWN_MAX / 2, letters - SHOWN_MAX / 2);
+    let begin = message.chars().take(begin);
+    begin
+        .chain("…".chars())
+        .chain(message.chars().skip(end))
+        .collect()
 }
 
 impl Color {
