@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use crate::pager::Pager;
 use crate::paint::Style;
 use crate::progress::Progress;
-use crate::quote::quote;
 
 /// The way to the user.
 pub(crate) struct Ui {
@@ -89,11 +88,6 @@ impl Ui {
     /// Tells whether data is coloured.
     pub(crate) fn has_color(&self) -> bool {
         self.color == Color::Always || self.color == Color::OnTerminal && self.out_is_terminal
-    }
-
-    /// Writes a name for people, coloured where wanted; see [`quote`].
-    pub(crate) fn name(&self, style: Style, name: &[u8]) -> String {
-        self.paint(style, quote(name))
     }
 
     /// Colours a part of the talk.
