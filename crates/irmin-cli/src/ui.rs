@@ -18,6 +18,8 @@ pub(crate) struct Ui {
     out_is_terminal: bool,
     err_is_terminal: bool,
     color: Color,
+    /// Whether talk goes where data goes, and nothing through a pager.
+    together: bool,
 }
 
 /// What the environment says about colours.
@@ -41,6 +43,16 @@ impl Ui {
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
             color: Color::from_env(),
+            together: false,
+        }
+    }
+
+    /// Makes one that writes data and talk to stdout as they come, as a person on a terminal sees
+    /// them.
+    pub(crate) fn together() -> Self {
+        Self {
+            together: true,
+            ..Self::new(false)
         }
     }
 
@@ -92,7 +104,12 @@ impl Ui {
 
     /// Colours a part of the talk.
     pub(crate) fn paint_talk(&self, style: Style, text: impl Display) -> String {
-        self.colored(self.err_is_terminal, style, &text.to_string())
+        let is_terminal = if self.together {
+            self.out_is_terminal
+        } else {
+            self.err_is_terminal
+        };
+        self.colored(is_terminal, style, &text.to_string())
     }
 
     fn colored(&self, is_terminal: bool, style: Style, text: &str) -> String {
@@ -106,6 +123,10 @@ impl Ui {
     /// Says something about what is going on. Data that was written comes first.
     pub(crate) fn say(&mut self, text: impl Display) {
         // If nobody listens, the work goes on.
+        if self.together {
+            let _ = writeln!(self.out, "{text}");
+            return;
+        }
         let _ = self.out.flush();
         let _ = writeln!(io::stderr(), "{text}");
     }
@@ -137,6 +158,7 @@ impl Ui {
     pub(crate) fn page(&mut self) {
         if self.out_is_terminal
             && !self.json
+            && !self.together
             && let Some(pager) = Pager::start()
         {
             self.out = BufWriter::with_capacity(BUFFER_BYTES, Box::new(pager));

@@ -5,6 +5,7 @@
 //! authors come in as arguments.
 
 mod branch;
+mod check;
 mod codec;
 mod commit;
 mod error;
@@ -20,7 +21,9 @@ mod refs;
 mod repo;
 mod revision;
 pub mod rules;
+mod short;
 mod store;
+mod store_report;
 mod transaction;
 mod tree;
 mod turns;
@@ -28,6 +31,7 @@ mod typed;
 mod view;
 
 pub use branch::{Branch, Moved};
+pub use check::{CheckProblem, CheckProgress, CheckReport};
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
     MESSAGE_BYTES_MAX, PARENTS_MAX, SIGNATURE_BYTES_MAX, Signature, SignatureError, Time,
@@ -52,6 +56,7 @@ pub use store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
     StoreError, StoreId, Stored,
 };
+pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
     Blob, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order, Tree,

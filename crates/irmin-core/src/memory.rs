@@ -10,7 +10,7 @@ use crate::store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
     StoreError, StoreId, Stored,
 };
-use crate::{Id, IdPrefix};
+use crate::{Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
 
 /// Readers of different objects meet in the same lock once in so many times.
 const SHARDS: usize = 16;
@@ -157,6 +157,73 @@ impl RefStore for MemoryStore {
 impl Engine for MemoryStore {
     fn url(&self) -> String {
         "mem:".to_owned()
+    }
+
+    fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {
+        let mut report = VerifyReport::default();
+        for (number, shard) in self.shards.iter().enumerate() {
+            for slot in &read(shard).slots {
+                check(slot, &mut report);
+            }
+            progress(VerifyProgress {
+                bytes_done: number as u64 + 1,
+                bytes_total: SHARDS as u64,
+            });
+        }
+        let commits = read(&self.commits);
+        report.commits = commits.len() as u64;
+        for (name, id) in &*read(&self.refs) {
+            report.refs += 1;
+            if !commits.contains(id) {
+                let expected = format!("commit {id}, which '{name}' points to");
+                report
+                    .problems
+                    .push(damage(expected, "no such commit".into()));
+            }
+        }
+        Ok(report)
+    }
+
+    fn stats(&self) -> Result<StoreStats, StoreError> {
+        let mut stats = StoreStats::default();
+        for shard in &self.shards {
+            for slot in &read(shard).slots {
+                let kind = slot.bytes.get(1).copied().and_then(Kind::from_code);
+                let sum = match kind {
+                    Some(Kind::Blob) => &mut stats.blobs,
+                    Some(Kind::Chunks) => &mut stats.chunk_lists,
+                    Some(Kind::Node) => &mut stats.nodes,
+                    Some(Kind::Commit) => &mut stats.commits,
+                    None => continue,
+                };
+                sum.objects += 1;
+                sum.bytes += slot.bytes.len() as u64;
+            }
+        }
+        stats.refs = read(&self.refs).len() as u64;
+        Ok(stats)
+    }
+}
+
+/// Checks one object of the memory. Links have no meaning without their ids there.
+fn check(slot: &Slot, report: &mut VerifyReport) {
+    report.objects += 1;
+    report.bytes += slot.bytes.len() as u64;
+    let found = Id::of(&slot.bytes);
+    if found != slot.id {
+        let expected = format!("object {}", slot.id);
+        report
+            .problems
+            .push(damage(expected, format!("bytes of {found}")));
+    }
+}
+
+fn damage(expected: String, found: String) -> StoreError {
+    StoreError::Corrupt {
+        path: "mem:".into(),
+        offset: 0,
+        expected,
+        found,
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use crate::error::ErrorKind;
-use crate::{Id, IdPrefix};
+use crate::{Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
 
 /// What an object is. The second byte of every encoded object, after the format version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -234,6 +234,19 @@ pub trait RefStore: Send + Sync {
 pub trait Engine: ObjectStore + RefStore {
     /// Returns a URL that names the place, such as `mem:` or `pack:/srv/data`.
     fn url(&self) -> String;
+
+    /// Reads all that is stored, reachable or not, and checks every id, link and ref; changes
+    /// nothing. Damage is in the report, not an error.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when something cannot be read.
+    fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError>;
+
+    /// Returns figures about what is stored. Reads no object.
+    ///
+    /// # Errors
+    /// [`StoreError`] when an index cannot be read.
+    fn stats(&self) -> Result<StoreStats, StoreError>;
 }
 
 /// A failure of an engine.

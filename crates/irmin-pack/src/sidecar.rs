@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use irmin_core::{Id, StoreError};
+use irmin_core::{Id, KindStats, StoreError};
 
 use crate::damage::{self, Damage};
 use crate::files::Files;
@@ -15,7 +15,6 @@ use crate::layout::{Layout, temporary};
 use crate::place::narrow;
 use crate::scan::Position;
 use crate::segment::SegmentHeader;
-use crate::stats::KindStats;
 use crate::table::Table;
 use crate::varint::Reader;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use irmin_core::{
     Durability, Engine, Id, IdPrefix, Key, Locator, Object, ObjectStore, RefEdit, RefOutcome,
-    RefStore, StoreError, StoreId, Stored,
+    RefStore, StoreError, StoreId, StoreStats, Stored, VerifyProgress, VerifyReport,
 };
 
 use crate::active::State;
@@ -16,9 +16,8 @@ use crate::layout::Layout;
 use crate::lock::read;
 use crate::options::Options;
 use crate::poison::Poison;
-use crate::stats::{Counters, Stats, get};
+use crate::stats::{Counters, get};
 use crate::sync::{Deferred, SyncPoint};
-use crate::verify::{Progress, VerifyReport};
 
 /// A repository in a directory, opened for reading and writing by this process alone.
 ///
@@ -118,7 +117,10 @@ impl PackStore {
     ///
     /// # Errors
     /// [`StoreError::Io`] when a file cannot be read.
-    pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport, StoreError> {
+    pub fn verify(
+        &self,
+        progress: &mut dyn FnMut(VerifyProgress),
+    ) -> Result<VerifyReport, StoreError> {
         self.inner.verify(progress)
     }
 
@@ -126,7 +128,7 @@ impl PackStore {
     ///
     /// # Errors
     /// [`StoreError`] when a sidecar cannot be read nor made again.
-    pub fn stats(&self) -> Result<Stats, StoreError> {
+    pub fn stats(&self) -> Result<StoreStats, StoreError> {
         self.inner.stats()
     }
 
@@ -209,11 +211,19 @@ impl Engine for PackStore {
     fn url(&self) -> String {
         format!("pack:{}", self.inner.layout.dir.display())
     }
+
+    fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {
+        self.inner.verify(progress)
+    }
+
+    fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.inner.stats()
+    }
 }
 
 impl Inner {
-    fn stats(&self) -> Result<Stats, StoreError> {
-        let mut stats = Stats::default();
+    fn stats(&self) -> Result<StoreStats, StoreError> {
+        let mut stats = StoreStats::default();
         let state = read(&self.state);
         let sealed = Arc::clone(&state.sealed);
         let mut kinds = state.active.table.kinds;
@@ -225,7 +235,7 @@ impl Inner {
             let meta = &segment.loaded()?.meta;
             stats.segment_bytes += u64::from(meta.covered.offset);
             for (sum, kind) in kinds.iter_mut().zip(meta.kinds) {
-                sum.add(kind);
+                *sum += kind;
             }
         }
         stats.segments = sealed.len() as u64 + 1;

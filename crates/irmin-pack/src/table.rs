@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use irmin_core::{Id, Kind};
+use irmin_core::{Id, Kind, KindStats};
 
 use crate::place::narrow;
-use crate::stats::KindStats;
 
 /// The offset and the id of every record, by number, and the number by id.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use irmin_core::{Id, Kind, StoreError};
+use irmin_core::{Id, Kind, StoreError, VerifyProgress, VerifyReport};
 
 use crate::damage::{self, Damage};
 use crate::files::File;
@@ -17,54 +17,10 @@ use crate::sidecar::{Sidecar, sorted_by_id};
 use crate::stats::get;
 use crate::store::Inner;
 
-/// How far a verification is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of segments that were checked.
-    pub bytes_done: u64,
-    /// Bytes of all segments.
-    pub bytes_total: u64,
-}
-
-/// What a verification found.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct VerifyReport {
-    /// How many segments were read.
-    pub segments: u64,
-    /// How many frames.
-    pub frames: u64,
-    /// How many objects, each of which was hashed.
-    pub objects: u64,
-    /// How many commits are among them.
-    pub commits: u64,
-    /// How many links were followed to the record that they name.
-    pub links: u64,
-    /// How many links were stored without a place.
-    pub links_unknown: u64,
-    /// How many refs were followed to their commit.
-    pub refs: u64,
-    /// How many bytes of segments were read.
-    pub bytes: u64,
-    /// How many bytes of a torn tail, never acknowledged as durable, were cut off when the handle
-    /// was opened. That is what a crash leaves and no problem by itself.
-    pub bytes_cut: u64,
-    /// All that is wrong, each with file, offset, what is expected and what was found.
-    pub problems: Vec<StoreError>,
-}
-
-impl VerifyReport {
-    /// Tells whether nothing is wrong.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
-
 impl Inner {
     pub(crate) fn verify(
         &self,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(VerifyProgress),
     ) -> Result<VerifyReport, StoreError> {
         // Writers wait: what they do would look like damage half way.
         let _writer = lock(&self.writer);
@@ -75,18 +31,16 @@ impl Inner {
         drop(state);
         let mut verifier = Verifier {
             inner: self,
-            report: VerifyReport {
-                bytes_cut: get(&self.counters.bytes_cut),
-                ..VerifyReport::default()
-            },
+            report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
             targets: refs.values().map(|id| (*id, false)).collect(),
         };
+        verifier.report.bytes_cut = get(&self.counters.bytes_cut);
         let bytes_total = verifier.bytes_total(&numbers)?;
         for (index, &number) in numbers.iter().enumerate() {
             verifier.segment(number, index + 1 == numbers.len())?;
-            progress(Progress {
+            progress(VerifyProgress {
                 bytes_done: verifier.report.bytes,
                 bytes_total,
             });

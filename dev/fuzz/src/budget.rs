@@ -6,7 +6,7 @@ use irmin_core::{Id, IdPrefix, Key, Object, ObjectStore, StoreError, StoreId, St
 
 /// The most reads. Ids here are no hashes, so objects may lead to themselves: the end of the budget
 /// is the end of such a circle.
-const READS_MAX: u32 = 500;
+const READS_MAX: u32 = 100;
 
 /// A store whose objects are found by a function of their ids.
 pub(crate) struct Budget<F> {

@@ -13,7 +13,7 @@ use crate::input::Input;
 const OBJECTS_MAX: usize = 16;
 
 /// The most entries that are visited.
-const ENTRIES_MAX: usize = 2_000;
+const ENTRIES_MAX: usize = 500;
 
 /// The input is a sequence of objects, each behind its length. The first three are roots; an id
 /// leads to the object whose number is its first byte, modulo their number.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::source::Code;
 use crate::{Findings, at};
 
 /// The most lines of some documents: those that must stay a quick read.
@@ -27,6 +28,18 @@ pub(crate) fn check(root: &Path, place: &Path, text: &str) -> Findings {
     findings
 }
 
+/// Checks the documents that comments in code refer to, as in `FORMAT.md`, from the root.
+pub(crate) fn check_code(root: &Path, place: &Path, code: &Code) -> Findings {
+    let mut findings = Findings::new();
+    for (index, line) in code.comments.lines().enumerate() {
+        let quoted = line.split('`').skip(1).step_by(2);
+        let documents = quoted.filter(|name| name.ends_with(".md") && !name.contains(['*', ' ']));
+        let missing = documents.filter(|name| !root.join(name).exists());
+        findings.extend(missing.map(|name| at(place, index + 1, &format!("no document {name}"))));
+    }
+    findings
+}
+
 /// Returns the files that a line links to, without anchors. Code and the web are not followed.
 fn links(line: &str) -> impl Iterator<Item = &str> {
     let parts = line.split("](").skip(1);
@@ -45,6 +58,14 @@ mod tests {
     fn links_to_files_are_followed() {
         let line = "[a](b.md#c), [d](https://example.org/e), [f](#g), [h](i/j.md)";
         assert_eq!(links(line).collect::<Vec<_>>(), ["b.md", "i/j.md"]);
+    }
+
+    #[test]
+    fn a_document_that_a_comment_names_must_exist() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let found = |source| check_code(&root, Path::new("a.rs"), &Code::read(source)).len();
+        assert_eq!(found("// see `FORMAT.md`, and `**/*.md`"), 0);
+        assert_eq!(found("/// See `docs/nothing.md`."), 1);
     }
 
     #[test]

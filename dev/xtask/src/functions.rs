@@ -43,6 +43,7 @@ fn functions(code: &str) -> Vec<Function> {
     let mut open: Vec<Function> = Vec::new();
     let mut declared = None;
     let mut depth = 0_usize;
+    let mut brackets = 0_usize;
     for (index, line) in code.lines().enumerate() {
         for token in tokens(line) {
             match token {
@@ -64,8 +65,10 @@ fn functions(code: &str) -> Vec<Function> {
                         }));
                     }
                 }
+                "[" => brackets += 1,
+                "]" => brackets = brackets.saturating_sub(1),
                 // A function without a body, in a trait. An array type has a semicolon too.
-                ";" if !line.contains(['[', ']']) => declared = None,
+                ";" if brackets == 0 => declared = None,
                 _ => {}
             }
             if let Some(name) = token.strip_prefix("fn ") {
@@ -81,14 +84,14 @@ fn functions(code: &str) -> Vec<Function> {
     found
 }
 
-/// Returns braces, semicolons and `fn name` of a line, in order.
+/// Returns braces, brackets, semicolons and `fn name` of a line, in order.
 fn tokens(line: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     for (start, char) in line.char_indices() {
         let rest = &line[start..];
         let before = line[..start].chars().next_back();
         let starts_word = !before.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        if matches!(char, '{' | '}' | ';') {
+        if matches!(char, '{' | '}' | '[' | ']' | ';') {
             tokens.push(&rest[..1]);
         } else if starts_word && rest.starts_with("fn ") {
             let end = rest[3..].find(|c: char| !c.is_alphanumeric() && c != '_');
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn functions_are_measured_also_inside_each_other() {
-        let source = "trait A {\n fn a(&self);\n fn b(\n  x: [u8; 3],\n ) { if x {\n } }\n}\n\
+        let source = "trait A {\n fn a(&self, y: &[u8]);\n fn b(\n  x: [u8; 3],\n ) { if x {\n } }\n}\n\
                       fn c() {\n fn d() {}\n \"}\";\n}\n";
         let expected = [("b", 4), ("c", 4), ("d", 1)];
         let expected = expected.map(|(name, lines)| (name.to_owned(), lines));

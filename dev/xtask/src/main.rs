@@ -60,6 +60,7 @@ fn check_file(root: &Path, place: &Path, text: &str) -> Findings {
         findings.extend(size::check(place, text));
         findings.extend(functions::check(place, &code));
         findings.extend(words::check_code(place, &code));
+        findings.extend(documents::check_code(root, place, &code));
         findings.extend(purity::check(place, text, &code));
     }
     if place.extension().is_some_and(|end| end == "md") {

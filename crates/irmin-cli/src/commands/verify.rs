@@ -1,12 +1,123 @@
 //! `irmin verify`.
 
-use crate::context::Context;
-use crate::failure::{Failure, Outcome};
+use irminsule::{CheckProblem, CheckReport, OpenError, Repo, StoreError, VerifyReport, system_env};
+use serde_json::{Map, Value, json};
 
-/// Check every byte of the repository
+use crate::context::Context;
+use crate::failure::{Failure, Outcome, Verdict};
+use crate::output::put_bytes;
+use crate::paint::Style;
+use crate::size::human;
+
+/// Check everything: every byte, and what it means
+///
+/// Reads all files and checks every checksum, id, link and ref; then follows all names and checks
+/// that every commit, directory and value is there and as it must be. Changes nothing. Prints what
+/// is wrong, with file, offset, what was expected and what was found, and exits with 1 then.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) fn run(_: &Args, _: &mut Context) -> Outcome {
-    Err(Failure::new("'irmin verify' is not there yet"))
+pub(crate) fn run(_: &Args, context: &mut Context) -> Outcome {
+    let engine = match context.url()?.open() {
+        Ok(engine) => engine,
+        Err(OpenError::Store(damage @ StoreError::Corrupt { .. })) => {
+            store_problem(context, &damage)?;
+            context.ui.say("the repository cannot be opened");
+            return Ok(Verdict::No);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut progress = context.ui.progress("checking bytes", None);
+    let bytes = engine.verify(&mut |at| {
+        progress.set_total(at.bytes_total);
+        progress.update(at.bytes_done, "bytes");
+    })?;
+    drop(progress);
+    for problem in &bytes.problems {
+        store_problem(context, problem)?;
+    }
+    let mut progress = context.ui.progress("checking entries", None);
+    let repo = Repo::new(engine, system_env());
+    let meaning = repo.check(&mut |at| progress.update(at.entries, ""))?;
+    drop(progress);
+    for problem in &meaning.problems {
+        check_problem(context, problem)?;
+    }
+    conclude(context, &bytes, &meaning)
+}
+
+fn store_problem(context: &mut Context, problem: &StoreError) -> Result<(), Failure> {
+    if !context.ui.is_json() {
+        return damaged(context, &problem.to_string());
+    }
+    let mut object = Map::new();
+    match problem {
+        StoreError::Corrupt {
+            path,
+            offset,
+            expected,
+            found,
+        } => {
+            put_bytes(&mut object, "file", path.as_os_str().as_encoded_bytes());
+            object.insert("offset".into(), (*offset).into());
+            object.insert("expected".into(), expected.clone().into());
+            object.insert("found".into(), found.clone().into());
+        }
+        other => {
+            object.insert("found".into(), other.to_string().into());
+        }
+    }
+    context.ui.json(&Value::Object(object))
+}
+
+fn check_problem(context: &mut Context, problem: &CheckProblem) -> Result<(), Failure> {
+    if !context.ui.is_json() {
+        return damaged(context, &problem.to_string());
+    }
+    context.ui.json(&json!({
+        "thing": problem.thing,
+        "expected": problem.expected,
+        "found": problem.found,
+    }))
+}
+
+fn damaged(context: &mut Context, problem: &str) -> Result<(), Failure> {
+    let problem = context.ui.paint(Style::Removed, problem);
+    context.ui.line(problem)
+}
+
+fn conclude(context: &mut Context, bytes: &VerifyReport, meaning: &CheckReport) -> Outcome {
+    let problems = bytes.problems.len() + meaning.problems.len();
+    if context.ui.is_json() {
+        context.ui.json(&json!({
+            "bytes": bytes.bytes,
+            "objects": bytes.objects,
+            "refs": bytes.refs,
+            "commits": meaning.commits,
+            "directories": meaning.directories,
+            "entries": meaning.entries,
+            "problems": problems,
+        }))?;
+    } else {
+        context.ui.say(format!(
+            "read {} with {} objects; followed {} names to {} commits, {} directories and {} entries",
+            human(bytes.bytes),
+            bytes.objects,
+            bytes.refs,
+            meaning.commits,
+            meaning.directories,
+            meaning.entries
+        ));
+        let verdict = match problems {
+            0 => context.ui.paint_talk(Style::Added, "nothing is wrong"),
+            1 => "1 problem".to_owned(),
+            _ => format!("{problems} problems"),
+        };
+        context.ui.say(verdict);
+    }
+    Ok(if problems == 0 {
+        Verdict::Done
+    } else {
+        Verdict::No
+    })
 }

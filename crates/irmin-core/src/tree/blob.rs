@@ -183,6 +183,11 @@ impl Blob {
         self.mode
     }
 
+    /// Tells whether the value lies in its directory's node.
+    pub(crate) const fn is_inline(&self) -> bool {
+        matches!(self.data, Data::Inline(_))
+    }
+
     /// Returns the number of bytes. Reads nothing.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -7,6 +7,7 @@ use super::link::{Link, Node, Places, Ref};
 use super::nibbles::{nibble, nibbles};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
+use crate::short::Short;
 use crate::store::StoreId;
 use crate::{Id, Key, Kind, STEP_BYTES_MAX};
 
@@ -16,7 +17,7 @@ const SHAPE_INNER: u8 = 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Inner {
     /// The half bytes that all names below share, from where the node starts.
-    pub(super) prefix: Vec<u8>,
+    pub(super) prefix: Short,
     /// The entry whose name ends with the prefix: a bucket with at most one, unnamed, entry.
     pub(super) terminal: Bucket,
     /// Bit n: there is a child for the half byte n.
@@ -42,9 +43,9 @@ pub(super) enum Turn {
 }
 
 impl Inner {
-    pub(super) fn new(prefix: Vec<u8>) -> Self {
+    pub(super) fn new(prefix: &[u8]) -> Self {
         Self {
-            prefix,
+            prefix: Short::new(prefix),
             terminal: Bucket::empty(),
             bitmap: 0,
             children: Vec::new(),
@@ -197,7 +198,7 @@ impl Inner {
     }
 }
 
-fn decode_prefix(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+fn decode_prefix(reader: &mut Reader<'_>) -> Result<Short, DecodeError> {
     let len = reader.varint()?;
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     if len > 2 * STEP_BYTES_MAX {
@@ -211,7 +212,7 @@ fn decode_prefix(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
     if prefix.len() > len && prefix.pop() != Some(0) {
         return Err(reader.error("a padded prefix"));
     }
-    Ok(prefix)
+    Ok(Short::new(&prefix))
 }
 
 /// Returns the keys that a store has for what a node points to, in the order of its encoding.

@@ -1,0 +1,469 @@
+//! Whether what the names of a repository lead to makes sense.
+//!
+//! [`Engine::verify`](crate::Engine::verify) checks bytes; this checks what they mean.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+
+use crate::error::{Error, Result};
+use crate::{Blob, CommitData, Entry, Id, Key, ObjectStore, Path, RefName, Repo, StoreError, Tree};
+
+/// How many commits are read in one round.
+const COMMITS_PER_ROUND: usize = 1024;
+
+/// How far a check is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckProgress {
+    /// Commits that were looked at.
+    pub commits: u64,
+    /// Entries of directories that were looked at.
+    pub entries: u64,
+}
+
+/// What a check found.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// How many refs were followed.
+    pub refs: u64,
+    /// How many different commits they lead to.
+    pub commits: u64,
+    /// How many different directories.
+    pub directories: u64,
+    /// How many entries these have.
+    pub entries: u64,
+    /// How many different values outside of directories were read.
+    pub blobs: u64,
+    /// All that is wrong.
+    pub problems: Vec<CheckProblem>,
+}
+
+impl CheckReport {
+    /// Tells whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Something that does not make sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{thing}: expected {expected}, found {found}")]
+pub struct CheckProblem {
+    /// A name, or a kind of object and its id.
+    pub thing: String,
+    /// What should be so.
+    pub expected: String,
+    /// What is so.
+    pub found: String,
+}
+
+impl Repo {
+    /// Follows every ref and checks that it leads to a commit, that every commit can be read and
+    /// has the generation that its parents give it, that every directory has the one shape that its
+    /// entries give it, and that every value is there with its size. Changes nothing.
+    ///
+    /// Reads each object that is reachable once or twice. Memory: about 100 bytes for each of
+    /// them, and the largest directory.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use irmin_core::{Env, MemoryStore, Path, Repo};
+    /// let repo = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0));
+    /// repo.branch("main")?.set(&Path::parse("a/b")?, "1", "Begin")?;
+    /// let report = repo.check(&mut |_| ())?;
+    /// assert!(report.is_clean());
+    /// assert_eq!((report.commits, report.directories), (1, 2));
+    /// # Ok::<(), irmin_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the engine cannot read. Damage is in the report, not an error.
+    pub fn check(&self, progress: &mut dyn FnMut(CheckProgress)) -> Result<CheckReport> {
+        let mut check = Check {
+            repo: self,
+            report: CheckReport::default(),
+            progress,
+        };
+        let heads = check.refs()?;
+        let roots = check.commits(heads)?;
+        check.directories(roots)?;
+        Ok(check.report)
+    }
+}
+
+struct Check<'a> {
+    repo: &'a Repo,
+    report: CheckReport,
+    progress: &'a mut dyn FnMut(CheckProgress),
+}
+
+/// A commit with its id and its generation.
+type Loaded = (Id, CommitData, u32);
+
+/// What is remembered of a commit.
+struct Line {
+    generation: u32,
+    parents: Vec<Id>,
+}
+
+impl Check<'_> {
+    /// Returns what the refs point to.
+    fn refs(&mut self) -> Result<Vec<Key>> {
+        let mut heads = Vec::new();
+        for (name, id) in self.repo.engine().list_refs("")? {
+            self.report.refs += 1;
+            if let Err(error) = RefName::new(name.clone()) {
+                self.problem(
+                    format!("ref '{}'", name.escape_debug()),
+                    "a name",
+                    error.reason,
+                );
+            }
+            heads.push(id.into());
+        }
+        Ok(heads)
+    }
+
+    /// Visits all commits, some at a time; returns their trees.
+    fn commits(&mut self, heads: Vec<Key>) -> Result<Vec<Key>> {
+        let store = self.repo.objects();
+        let mut lines: HashMap<Id, Line> = HashMap::new();
+        let mut roots = Vec::new();
+        let mut seen = HashSet::new();
+        let mut pending: Vec<Key> = heads
+            .into_iter()
+            .filter(|key| seen.insert(key.id))
+            .collect();
+        while !pending.is_empty() {
+            let round = pending.split_off(pending.len().saturating_sub(COMMITS_PER_ROUND));
+            for (id, commit, generation) in self.load(store.as_ref(), &round)? {
+                self.report.commits += 1;
+                roots.push(commit.tree);
+                let parents = commit.parents.iter().map(|parent| parent.id).collect();
+                lines.insert(
+                    id,
+                    Line {
+                        generation,
+                        parents,
+                    },
+                );
+                let new = commit.parents.into_iter().filter(|key| seen.insert(key.id));
+                pending.extend(new);
+            }
+            self.tell();
+        }
+        self.generations(&lines);
+        Ok(roots)
+    }
+
+    /// Reads some commits in one round; those that cannot be read are problems.
+    fn load(&mut self, store: &dyn ObjectStore, keys: &[Key]) -> Result<Vec<Loaded>> {
+        let mut found = vec![None; keys.len()];
+        let together = store.get_many(keys, &mut |index, stored| found[index] = stored);
+        let mut commits = Vec::with_capacity(keys.len());
+        for (&key, found) in keys.iter().zip(found) {
+            let thing = || format!("commit {}", key.id);
+            // If one of them is damaged the others are read one by one.
+            let stored = match &together {
+                Ok(()) => found,
+                Err(_) => match store.get(&key) {
+                    Ok(stored) => stored,
+                    Err(error) => {
+                        self.damaged(thing(), error.into())?;
+                        continue;
+                    }
+                },
+            };
+            match stored.map(|stored| (CommitData::from_stored(&stored), stored.generation)) {
+                Some((Ok(commit), generation)) => commits.push((key.id, commit, generation)),
+                Some((Err(error), _)) => self.problem(thing(), "a commit", &error.to_string()),
+                None => self.problem(thing(), "a commit", "nothing"),
+            }
+        }
+        Ok(commits)
+    }
+
+    fn generations(&mut self, lines: &HashMap<Id, Line>) {
+        for (id, line) in lines {
+            let parents = line.parents.iter().map(|parent| lines.get(parent));
+            // What could not be read was told already.
+            let Some(parents) = parents.collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let highest = parents.iter().map(|parent| parent.generation).max();
+            let expected = highest.unwrap_or(0).saturating_add(1);
+            if line.generation != expected {
+                let expected = format!("generation {expected}");
+                self.problem(
+                    format!("commit {id}"),
+                    &expected,
+                    &line.generation.to_string(),
+                );
+            }
+        }
+    }
+
+    /// Visits all directories, each once.
+    fn directories(&mut self, roots: Vec<Key>) -> Result<()> {
+        let store = self.repo.objects();
+        let mut seen = HashSet::new();
+        let mut pending: Vec<Tree> = Vec::new();
+        for root in roots {
+            if seen.insert(root.id) {
+                pending.push(Tree::load(std::sync::Arc::clone(&store), root));
+            }
+        }
+        while let Some(dir) = pending.pop() {
+            let id = dir.id()?;
+            self.report.directories += 1;
+            let mut below = Vec::new();
+            if let Err(error) = self.directory(&dir, &mut below) {
+                self.damaged(format!("directory {id}"), error)?;
+            }
+            drop(dir);
+            for entry in below {
+                if !seen.insert(entry.id()?) {
+                    continue;
+                }
+                match entry {
+                    Entry::Tree(tree) => pending.push(tree.unloaded()),
+                    Entry::Blob(blob) => self.blob(&blob)?,
+                }
+            }
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// Builds a directory anew from its entries: it must come out the same.
+    fn directory(&mut self, dir: &Tree, below: &mut Vec<Entry>) -> Result<()> {
+        let id = dir.id()?;
+        let mut anew = Tree::empty();
+        for entry in dir.unloaded().entries()? {
+            let (step, entry) = entry?;
+            self.report.entries += 1;
+            anew.set(&Path::root().child(step), entry.clone())?;
+            let is_inline = matches!(&entry, Entry::Blob(blob) if blob.is_inline());
+            if !is_inline {
+                below.push(entry);
+            }
+        }
+        let expected = anew.id()?;
+        if expected != id {
+            let expected = format!("the shape that its entries give it, {expected}");
+            self.problem(format!("directory {id}"), &expected, "another one");
+        }
+        Ok(())
+    }
+
+    fn blob(&mut self, blob: &Blob) -> Result<()> {
+        self.report.blobs += 1;
+        let thing = || format!("value {}", blob.id());
+        let mut count = Count(0);
+        match blob.copy_to(&mut count) {
+            Ok(()) if count.0 == blob.size() => {}
+            Ok(()) => {
+                let expected = format!("{} bytes", blob.size());
+                self.problem(thing(), &expected, &count.0.to_string());
+            }
+            Err(error) => self.damaged(thing(), error)?,
+        }
+        Ok(())
+    }
+
+    /// Notes damage, and passes on what is wrong with reading.
+    fn damaged(&mut self, thing: String, error: Error) -> Result<()> {
+        if let Error::Store(StoreError::Io { .. } | StoreError::Poisoned { .. }) = error {
+            return Err(error);
+        }
+        self.problem(thing, "what was stored", &error.to_string());
+        Ok(())
+    }
+
+    fn problem(&mut self, thing: String, expected: &str, found: &str) {
+        self.report.problems.push(CheckProblem {
+            thing,
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        });
+    }
+
+    fn tell(&mut self) {
+        (self.progress)(CheckProgress {
+            commits: self.report.commits,
+            entries: self.report.entries,
+        });
+    }
+}
+
+/// Counts what is written to it.
+struct Count(u64);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::codec::header;
+    use crate::{Durability, Env, Kind, MemoryStore, Object, RefEdit, RefStore};
+
+    fn put(store: &MemoryStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
+        let object = Object {
+            id: Id::of(bytes),
+            kind,
+            bytes,
+            links,
+            generation: u32::from(kind == Kind::Commit),
+        };
+        store.put_many(&[object]).unwrap()[0]
+    }
+
+    /// Encodes a directory with one entry that points elsewhere.
+    fn bucket(tag: u8, value: &[u8]) -> Vec<u8> {
+        let [version, kind] = header(Kind::Node);
+        let len = u8::try_from(value.len()).unwrap();
+        [&[version, kind, 0, 1, 1, tag, len, b'a'], value].concat()
+    }
+
+    fn problems(store: MemoryStore, tree: Key) -> Vec<String> {
+        let env = Env::fixed(0);
+        let repo = Repo::new(Arc::new(MemoryStore::new()), env.clone());
+        let info = repo.info("Begin").unwrap();
+        let commit = CommitData {
+            tree,
+            parents: Vec::new(),
+            info,
+        };
+        let encoded = commit.encode().unwrap();
+        put(&store, Kind::Commit, &encoded.bytes, &encoded.links);
+        name(&store, "heads/main", encoded.id);
+        let repo = Repo::new(Arc::new(store), env);
+        let report = repo.check(&mut |_| ()).unwrap();
+        report.problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn name(store: &MemoryStore, name: &str, id: Id) {
+        let edit = RefEdit {
+            name: name.to_owned(),
+            expected: None,
+            new: Some(id),
+        };
+        store.compare_and_swap(&[edit], Durability::Sync).unwrap();
+    }
+
+    #[test]
+    fn an_empty_directory_inside_another_is_found() {
+        let store = MemoryStore::new();
+        let [version, kind] = header(Kind::Node);
+        let empty = put(&store, Kind::Node, &[version, kind, 0, 0], &[]);
+        let root = put(
+            &store,
+            Kind::Node,
+            &bucket(0x30, empty.id.as_bytes()),
+            &[empty],
+        );
+        let problems = problems(store, root);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].starts_with(&format!("directory {}", root.id)),
+            "{problems:?}"
+        );
+        assert!(
+            problems[0].contains("the shape that its entries give it"),
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn a_missing_value_and_one_of_another_size_are_found() {
+        let store = MemoryStore::new();
+        let missing = Id::of(b"missing");
+        let value = [missing.as_bytes().as_slice(), &[200]].concat();
+        let value = [&value[..], &[1]].concat();
+        let root = put(&store, Kind::Node, &bucket(0x10, &value), &[]);
+        let problems = problems(store, root);
+        assert!(
+            problems[0].contains(&format!("value {missing}")),
+            "{problems:?}"
+        );
+
+        let store = MemoryStore::new();
+        let blob = [&header(Kind::Blob)[..], &[7; 300]].concat();
+        let blob = put(&store, Kind::Blob, &blob, &[]);
+        let value = [blob.id.as_bytes().as_slice(), &[200, 1]].concat();
+        let root = put(&store, Kind::Node, &bucket(0x10, &value), &[blob]);
+        let problems = self::problems(store, root);
+        let expected = format!("value {}: expected 200 bytes, found 300", blob.id);
+        assert_eq!(problems, [expected]);
+    }
+
+    #[test]
+    fn refs_to_nothing_and_to_what_is_no_commit_are_found() {
+        let store = MemoryStore::new();
+        let blob = put(&store, Kind::Blob, b"a blob", &[]);
+        name(&store, "heads/blob", blob.id);
+        name(&store, "heads/nothing", Id::of(b"nothing"));
+        name(&store, "heads/bad..name", blob.id);
+        let repo = Repo::new(Arc::new(store), Env::fixed(0));
+        let report = repo.check(&mut |_| ()).unwrap();
+        assert_eq!((report.refs, report.commits), (3, 0));
+        let mut things: Vec<_> = report.problems.iter().map(|p| p.thing.clone()).collect();
+        things.sort_unstable();
+        let mut expected = [
+            format!("commit {}", blob.id),
+            format!("commit {}", Id::of(b"nothing")),
+            "ref 'heads/bad..name'".to_owned(),
+        ];
+        expected.sort_unstable();
+        assert_eq!(things, expected);
+    }
+
+    #[test]
+    fn a_wrong_generation_is_found() {
+        let store = Arc::new(MemoryStore::new());
+        let repo = Repo::new(Arc::clone(&store) as Arc<dyn crate::Engine>, Env::fixed(0));
+        let first = repo.create_commit(&Tree::empty(), &[], repo.info("1").unwrap());
+        let first = first.unwrap();
+        let data = CommitData {
+            tree: first.tree().persist(&repo.objects()).unwrap(),
+            parents: vec![first.key()],
+            info: repo.info("2").unwrap(),
+        };
+        let encoded = data.encode().unwrap();
+        store.put_many(&[encoded.object(7)]).unwrap();
+        name(&store, "heads/main", encoded.id);
+        let report = repo.check(&mut |_| ()).unwrap();
+        let problem = format!("commit {}: expected generation 2, found 7", encoded.id);
+        assert_eq!(report.problems[0].to_string(), problem);
+    }
+
+    #[test]
+    fn a_large_tree_and_a_large_value_are_in_order() {
+        let repo = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0));
+        let mut tree = Tree::empty();
+        for number in 0..2000 {
+            let path = Path::parse(format!("d{}/f{number}", number % 3)).unwrap();
+            tree.set(&path, vec![b'x'; number]).unwrap();
+        }
+        tree.set(&Path::parse("large").unwrap(), vec![1; 3 << 20])
+            .unwrap();
+        let branch = repo.branch("main").unwrap();
+        branch.set(&Path::root(), tree, "Fill").unwrap();
+        let report = repo.check(&mut |_| ()).unwrap();
+        assert!(report.is_clean(), "{:?}", report.problems);
+        assert_eq!((report.directories, report.entries), (4, 2004));
+        assert_eq!(report.blobs, 1872);
+    }
+}
