@@ -29,6 +29,11 @@ impl Progress {
         }
     }
 
+    /// Sets how much there is to do, once that is known.
+    pub(crate) fn set_total(&mut self, total: u64) {
+        self.total = Some(total);
+    }
+
     /// Says how much is done, and optionally something more, such as a size.
     pub(crate) fn update(&mut self, done: u64, more: &str) {
         if !self.visible {
