@@ -21,6 +21,7 @@ mod refs;
 mod repo;
 mod revision;
 pub mod rules;
+mod short;
 mod store;
 mod store_report;
 mod transaction;
@@ -53,7 +54,7 @@ pub use repo::{Commit, Env, Repo};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
 pub use store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, Stored,
+    StoreError, StoreId, Stored,
 };
 pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};

@@ -261,8 +261,7 @@ impl Repo {
         let encoded = data.encode()?;
         let keys = objects.put_many(&[encoded.object(generation)])?;
         let key = keys.first().copied().unwrap_or_else(|| encoded.id.into());
-        let mut tree = tree.clone();
-        tree.adopt_store(objects);
+        let tree = tree.in_store(&objects, root);
         Ok(Commit {
             key,
             generation,

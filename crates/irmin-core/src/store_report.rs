@@ -33,6 +33,9 @@ pub struct VerifyReport {
     pub refs: u64,
     /// How many bytes of segments were read.
     pub bytes: u64,
+    /// How many bytes of a torn tail, never acknowledged as durable, were cut off when the handle
+    /// was opened. That is what a crash leaves and no problem by itself.
+    pub bytes_cut: u64,
     /// All that is wrong, each with file, offset, what is expected and what was found.
     pub problems: Vec<StoreError>,
 }

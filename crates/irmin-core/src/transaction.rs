@@ -199,7 +199,7 @@ impl Branch {
                 .map_or_else(Tree::empty, |head| head.tree().clone());
             let mut view = View::new(base);
             let value = body(&mut view)?;
-            if !options.allow_empty && !view.is_changed()? {
+            if !options.allow_empty && view.tree().same(view.base()) {
                 return Ok(Transacted {
                     value,
                     commit: None,
@@ -265,8 +265,11 @@ impl Branch {
                     }
                 }
             };
+            // Storing comes first because it hashes: asking for the id would encode every node twice.
+            // Storing what turns out to be there already stores nothing.
+            let root = tree.persist(&self.repo().objects())?;
             let unchanged = match &head {
-                Some(head) => head.tree().same(&tree) || head.tree().id()? == tree.id()?,
+                Some(head) => head.tree().id()? == root.id,
                 None => tree.is_empty()?,
             };
             if unchanged && !options.allow_empty {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
-use irmin_core::StoreError;
+use irmin_core::{StoreError, StoreId};
 
 use crate::active::{Active, State};
 use crate::cache::Cache;
@@ -101,6 +101,7 @@ impl Inner {
             poison: Poison::default(),
             counters,
             is_closed: AtomicBool::new(false),
+            id: StoreId::fresh(),
             lock,
         }
     }

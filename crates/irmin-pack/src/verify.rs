@@ -14,6 +14,7 @@ use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
 use crate::segment::SegmentHeader;
 use crate::sidecar::{Sidecar, sorted_by_id};
+use crate::stats::get;
 use crate::store::Inner;
 
 impl Inner {
@@ -35,6 +36,7 @@ impl Inner {
             refs: BTreeMap::new(),
             targets: refs.values().map(|id| (*id, false)).collect(),
         };
+        verifier.report.bytes_cut = get(&self.counters.bytes_cut);
         let bytes_total = verifier.bytes_total(&numbers)?;
         for (index, &number) in numbers.iter().enumerate() {
             verifier.segment(number, index + 1 == numbers.len())?;

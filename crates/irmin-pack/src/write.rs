@@ -146,7 +146,9 @@ impl Inner {
         }
         let mut state = write(&self.state);
         let place = state.active.push(object, links);
-        let is_full = state.active.pending_bytes() >= self.options.pending_bytes;
+        let bytes_max = self.options.pending_bytes.min(FRAME_BYTES_MAX);
+        let is_full = state.active.pending_bytes() >= bytes_max
+            || state.active.pending_records() >= FRAME_RECORDS_MAX;
         drop(state);
         if is_full {
             self.write_frame(FrameKind::Objects, &[])?;
@@ -293,3 +295,5 @@ const SEGMENTS_SEARCHED: usize = 4;
 const SEGMENT_BYTES_MAX: u32 = 1 << 30;
 /// What one object, or the names of one commit, may take.
 const FRAME_BYTES_MAX: usize = 1 << 28;
+/// The format has 24 bits for the number of records in a frame.
+const FRAME_RECORDS_MAX: u32 = 1 << 20;

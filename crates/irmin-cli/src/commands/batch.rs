@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
             }
         }
         at.set(0);
-        view.absorb(inner);
+        view.absorb(inner)?;
         Ok(None::<Refusal>)
     });
     let done = done.map_err(|error| match at.get() {

@@ -1,6 +1,7 @@
 //! `irmin blame`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use irminsule::{Commit, Id, Path};
 use serde_json::json;
@@ -34,8 +35,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     // Many values usually have few commits.
     let mut commits: HashMap<Id, Commit> = HashMap::new();
     for &(_, id) in &blamed {
-        if !commits.contains_key(&id) {
-            commits.insert(id, repo.must_load(id)?);
+        if let Entry::Vacant(entry) = commits.entry(id) {
+            entry.insert(repo.must_load(id)?);
         }
     }
     let width = commits

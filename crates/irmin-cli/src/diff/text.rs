@@ -111,7 +111,7 @@ fn print_lines(
             '-' => paint(ui, Style::Removed, mark, text)?,
             '+' => paint(ui, Style::Added, mark, text)?,
             _ if ui.out_is_terminal() => ui.line(format!("{mark}{}", tame(text)))?,
-            _ => ui.bytes(&[&[b' '], text, b"\n"].concat())?,
+            _ => ui.bytes(&[&b" "[..], text, b"\n"].concat())?,
         }
         if tell_end && !line.ends_with(b"\n") {
             ui.line("\\ No newline at the end")?;

@@ -9,7 +9,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use irminsule::{Blob, Id, IdPrefix, Key, Mode, Object, ObjectStore, StoreError, Stored};
+use irminsule::{Blob, Id, IdPrefix, Key, Mode, Object, ObjectStore, StoreError, StoreId, Stored};
 
 use super::{Edit, Job, Notice, Task};
 use crate::files::FilesError;
@@ -30,7 +30,7 @@ impl Reader {
     pub(super) fn new(store: Arc<dyn ObjectStore>, keep_going: bool) -> Self {
         Self {
             store,
-            nowhere: Arc::new(Nowhere),
+            nowhere: Arc::new(Nowhere(StoreId::fresh())),
             keep_going,
             buffer: Vec::new(),
         }
@@ -157,9 +157,13 @@ fn link(path: &Path) -> Result<Blob, FilesError> {
 }
 
 /// A store that takes all and has nothing: for the ids of large values.
-struct Nowhere;
+struct Nowhere(StoreId);
 
 impl ObjectStore for Nowhere {
+    fn store_id(&self) -> StoreId {
+        self.0
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

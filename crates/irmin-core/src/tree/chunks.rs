@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::{Blob, BlobCell, Data, blob_id, encode_blob, strip};
+use super::link::Place;
 use crate::codec::{Reader, header, put_varint};
 use crate::error::{Error, Result};
 use crate::{Id, Key, Kind, Object, ObjectStore};
@@ -126,8 +127,12 @@ pub(super) fn write(store: &Arc<dyn ObjectStore>, reader: &mut dyn Read) -> Resu
         return put_small(store, blob);
     }
     let mut list = List::default();
-    while !buffer.is_empty() {
+    loop {
+        // Only an empty buffer that cannot be filled is the end: a chunk may have taken it all.
         fill(reader, &mut buffer, CHUNK_BYTES_MAX)?;
+        if buffer.is_empty() {
+            break;
+        }
         let len = first_chunk(&buffer);
         list.put_chunk(store.as_ref(), &buffer[..len])?;
         buffer.drain(..len);
@@ -148,7 +153,11 @@ fn put_small(store: &Arc<dyn ObjectStore>, blob: Blob) -> Result<Blob> {
 }
 
 fn stored(store: &Arc<dyn ObjectStore>, key: Key, size: u64, chunked: bool) -> Blob {
-    let cell = Arc::new(BlobCell::stored(key.id, size, chunked, key.locator));
+    let place = Place {
+        store: store.store_id(),
+        locator: key.locator,
+    };
+    let cell = Arc::new(BlobCell::stored(key.id, size, chunked, place));
     Blob::from_data(
         super::Mode::Normal,
         Data::Object(cell, Some(Arc::clone(store))),
@@ -189,7 +198,7 @@ impl List {
     }
 }
 
-fn put_object(
+pub(super) fn put_object(
     store: &dyn ObjectStore,
     id: Id,
     kind: Kind,
@@ -253,6 +262,26 @@ mod tests {
             rest.iter()
                 .all(|c| (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(&c.len()))
         );
+    }
+
+    #[test]
+    fn a_stream_without_cut_points_is_stored_whole_and_as_a_value_in_memory_is() {
+        let store: Arc<dyn ObjectStore> = Arc::new(crate::MemoryStore::new());
+        for len in [
+            CHUNKED_BYTES_MIN - 1,
+            CHUNKED_BYTES_MIN,
+            CHUNK_BYTES_MAX,
+            3 * CHUNK_BYTES_MAX,
+            3 * CHUNK_BYTES_MAX + 1,
+        ] {
+            let bytes = vec![b'x'; len];
+            let blob = Blob::write(&store, &mut bytes.as_slice()).unwrap();
+            assert_eq!(
+                (blob.size(), blob.bytes().unwrap().len()),
+                (len as u64, len)
+            );
+            assert_eq!(blob, Blob::new(bytes));
+        }
     }
 
     #[test]

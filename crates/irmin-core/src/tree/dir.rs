@@ -11,6 +11,7 @@ use super::inner::{Child, Inner, Turn};
 use super::link::{Link, Node, Store, load_all};
 use super::nibbles::{common, nibble};
 use crate::error::Result;
+use crate::short::Short;
 
 /// Returns a link to a directory without entries.
 pub(super) fn empty() -> Link {
@@ -107,10 +108,10 @@ fn lone(name: &[u8], position: usize, value: Value) -> Child {
 
 /// Puts a node with the first `shared` half bytes of the prefix above an inner node.
 fn split_prefix(inner: &mut Inner, shared: usize) {
-    let mut lower = std::mem::replace(inner, Inner::new(Vec::new()));
-    inner.prefix = lower.prefix[..shared].to_vec();
+    let mut lower = std::mem::replace(inner, Inner::new(&[]));
+    inner.prefix = Short::new(&lower.prefix[..shared]);
     let branch = lower.prefix[shared];
-    lower.prefix.drain(..=shared);
+    lower.prefix = Short::new(&lower.prefix[shared + 1..]);
     let len = lower.len();
     inner.add_child(
         branch,
@@ -129,7 +130,8 @@ fn branch_out(bucket: &Bucket, position: usize) -> Inner {
     let (first, last) = (slots[0].suffix, slots[slots.len() - 1].suffix);
     let shared = common(first, last, odd);
     let at = odd + shared;
-    let mut inner = Inner::new((odd..at).map(|index| nibble(first, index)).collect());
+    let prefix: Vec<_> = (odd..at).map(|index| nibble(first, index)).collect();
+    let mut inner = Inner::new(&prefix);
     let (terminal, longer) = slots.split_at(usize::from(first.len() * 2 == at));
     inner.terminal = Bucket::from_values(terminal.iter().map(|s| (&b""[..], s.to_value())));
     for group in longer.chunk_by(|left, right| nibble(left.suffix, at) == nibble(right.suffix, at))
@@ -220,10 +222,9 @@ fn merge_only_child(inner: &mut Inner, store: &Store) -> Result<()> {
         return Ok(());
     };
     if let Node::Inner(lower) = child.link.node_mut(store)? {
-        let mut lower = std::mem::replace(lower, Inner::new(Vec::new()));
-        lower
-            .prefix
-            .splice(..0, inner.prefix.iter().copied().chain([branch]));
+        let mut lower = std::mem::replace(lower, Inner::new(&[]));
+        let prefix = [&inner.prefix, &[branch][..], &lower.prefix].concat();
+        lower.prefix = Short::new(&prefix);
         *inner = lower;
     }
     Ok(())

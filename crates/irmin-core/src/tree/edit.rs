@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bucket::{Class, Slot, Sub, Value};
+use super::bucket::{Slot, Sub, Value};
 use super::link::Link;
 use super::{Entry, Tree, dir};
 use crate::error::{Error, Result};
@@ -27,13 +27,18 @@ impl Tree {
         {
             return self.remove(path);
         }
-        if let Some(slot) = self.slot(path.steps())?
+        let (above, depth) = self.deepest_dir(dirs)?;
+        if depth == dirs.len()
+            && let Some(slot) = dir::find(above, &self.store, last)?
             && holds(&slot, &entry)
         {
             return Ok(false);
         }
         let mut link = Arc::make_mut(&mut self.root);
-        for step in dirs {
+        for (index, step) in dirs.iter().enumerate() {
+            if index >= depth {
+                dir::put(link, &self.store, step, 0, new_dir())?;
+            }
             link = subdir(link, &self.store, step)?;
         }
         dir::put(link, &self.store, last, 0, entry.to_value())?;
@@ -68,6 +73,19 @@ impl Tree {
         self.remove_at(&path.steps()[..=depth])
             .inspect_err(|_| self.root = before)?;
         Ok(true)
+    }
+
+    /// Follows steps as far as they lead from directory to directory. Returns the last one and how
+    /// many steps lead there.
+    fn deepest_dir(&self, dirs: &[Step]) -> Result<(&Link, usize)> {
+        let mut link: &Link = &self.root;
+        for (depth, step) in dirs.iter().enumerate() {
+            match dir::find(link, &self.store, step)?.and_then(|slot| slot.sub()) {
+                Some(Sub::Dir(below)) => link = below,
+                _ => return Ok((link, depth)),
+            }
+        }
+        Ok((link, dirs.len()))
     }
 
     /// Returns the position of the step to remove: below the deepest directory on the path that
@@ -105,7 +123,7 @@ impl Tree {
             return Ok(entry);
         };
         match &self.store {
-            Some(ours) if Arc::ptr_eq(ours, &theirs) => Ok(entry),
+            Some(ours) if ours.store_id() == theirs.store_id() => Ok(entry),
             None => {
                 self.store = Some(theirs);
                 Ok(entry)
@@ -115,15 +133,14 @@ impl Tree {
     }
 }
 
-/// Returns the link of a directory entry for changing what is below; makes the directory if there
-/// is nothing or a blob.
+/// Returns the link of a directory entry, which is there, for changing what is below.
 fn subdir<'a>(link: &'a mut Link, store: &super::Store, step: &Step) -> Result<&'a mut Link> {
-    let exists = dir::find(link, store, step)?.is_some_and(|slot| slot.class == Class::Dir);
-    if !exists {
-        dir::put(link, store, step, 0, Value::Dir(Arc::new(dir::empty())))?;
-    }
-    let below = dir::dir_mut(link, store, step)?.expect("because it is there or was just put");
+    let below = dir::dir_mut(link, store, step)?.expect("because it was found or just put");
     Ok(Arc::make_mut(below))
+}
+
+fn new_dir() -> Value {
+    Value::Dir(Arc::new(dir::empty()))
 }
 
 /// Tells whether a place holds an entry already.

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Sub};
-use super::link::Link;
+use super::link::{Link, Node, Places, Ref};
 use super::nibbles::{nibble, nibbles};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
-use crate::store::Locator;
-use crate::{Key, Kind, STEP_BYTES_MAX};
+use crate::short::Short;
+use crate::store::StoreId;
+use crate::{Id, Key, Kind, STEP_BYTES_MAX};
 
 const SHAPE_INNER: u8 = 1;
 
@@ -16,7 +17,7 @@ const SHAPE_INNER: u8 = 1;
 #[derive(Clone, Debug)]
 pub(crate) struct Inner {
     /// The half bytes that all names below share, from where the node starts.
-    pub(super) prefix: Vec<u8>,
+    pub(super) prefix: Short,
     /// The entry whose name ends with the prefix: a bucket with at most one, unnamed, entry.
     pub(super) terminal: Bucket,
     /// Bit n: there is a child for the half byte n.
@@ -42,9 +43,9 @@ pub(super) enum Turn {
 }
 
 impl Inner {
-    pub(super) fn new(prefix: Vec<u8>) -> Self {
+    pub(super) fn new(prefix: &[u8]) -> Self {
         Self {
-            prefix,
+            prefix: Short::new(prefix),
             terminal: Bucket::empty(),
             bitmap: 0,
             children: Vec::new(),
@@ -130,7 +131,9 @@ impl Inner {
     /// Returns the bytes to store; the ids of children and subs must be known.
     pub(super) fn encode(&self) -> Bytes {
         let [version, kind] = header(Kind::Node);
-        let mut out = vec![version, kind, SHAPE_INNER];
+        // Enough for most nodes: a short prefix, and a child's number of entries in three bytes.
+        let mut out = Vec::with_capacity(64 + self.children.len() * (3 + Id::BYTES));
+        out.extend([version, kind, SHAPE_INNER]);
         put_varint(&mut out, self.prefix.len() as u64);
         for pair in self.prefix.chunks(2) {
             out.push((pair[0] << 4) | pair.get(1).copied().unwrap_or(0));
@@ -151,14 +154,14 @@ impl Inner {
     }
 
     /// Checks and decodes stored bytes.
-    pub(super) fn decode(bytes: &Bytes, links: &[Option<Locator>]) -> Result<Self, DecodeError> {
+    pub(super) fn decode(bytes: &Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("node", bytes);
         reader.header(Kind::Node)?;
         if reader.u8()? != SHAPE_INNER {
             return Err(reader.error("an unknown shape of node"));
         }
         let prefix = decode_prefix(&mut reader)?;
-        let (terminal, end) = Bucket::decode_payload(bytes, reader.offset(), links)?;
+        let (terminal, end) = Bucket::decode_payload(bytes, reader.offset(), places)?;
         reader.take(end - reader.offset())?;
         if terminal.slots().any(|slot| !slot.suffix.is_empty()) {
             return Err(reader.error("a terminal entry with a name"));
@@ -167,10 +170,10 @@ impl Inner {
         let lens = (0..bitmap.count_ones())
             .map(|_| reader.varint())
             .collect::<Result<Vec<_>, _>>()?;
-        let links = links.get(terminal.subs().len()..).unwrap_or_default();
+        let places = places.skip(terminal.subs().len());
         let mut children = Vec::with_capacity(lens.len());
         for (index, len) in lens.into_iter().enumerate() {
-            let link = Link::stored(reader.id()?, links.get(index).copied().flatten());
+            let link = Link::stored(reader.id()?, places.get(index));
             children.push(Child { len, link });
         }
         reader.end()?;
@@ -195,7 +198,7 @@ impl Inner {
     }
 }
 
-fn decode_prefix(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+fn decode_prefix(reader: &mut Reader<'_>) -> Result<Short, DecodeError> {
     let len = reader.varint()?;
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     if len > 2 * STEP_BYTES_MAX {
@@ -209,18 +212,18 @@ fn decode_prefix(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
     if prefix.len() > len && prefix.pop() != Some(0) {
         return Err(reader.error("a padded prefix"));
     }
-    Ok(prefix)
+    Ok(Short::new(&prefix))
 }
 
-/// Returns the keys of what a node points to, in the order of its encoding.
-pub(super) fn link_keys(node: &super::link::Node) -> Vec<Key> {
-    use super::link::Ref;
-    let mut keys = Vec::new();
+/// Returns the keys that a store has for what a node points to, in the order of its encoding.
+pub(super) fn link_keys(node: &Node, store: StoreId) -> Vec<Key> {
+    let mut keys = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| {
-        keys.extend(match target {
-            Ref::Node(link) => link.key(),
-            Ref::Blob(cell) => Some(cell.key()),
-        });
+        let (known, id) = match target {
+            Ref::Node(link) => (link.key_in(store), link.known_id()),
+            Ref::Blob(cell) => (cell.key_in(store), Some(cell.id)),
+        };
+        keys.extend(known.or(id.map(Key::from)));
     });
     keys
 }

@@ -175,24 +175,20 @@ impl View {
 
     /// Takes over what a nested view read and wrote. `false`, and nothing happens, if this view
     /// was written to since the other one was opened.
-    pub fn absorb(&mut self, nested: Self) -> bool {
+    ///
+    /// # Errors
+    /// As [`Tree::get`].
+    pub fn absorb(&mut self, nested: Self) -> Result<bool> {
         if !nested.base.same(&self.tree) {
-            return false;
+            return Ok(false);
         }
-        let mut reads = self.reads.borrow_mut();
-        for (read, seen) in nested.reads.into_inner() {
-            if !self
-                .writes
-                .iter()
-                .any(|written| read.path().starts_with(written))
-            {
-                reads.entry(read).or_insert(seen);
-            }
+        for read in nested.reads.into_inner().into_keys() {
+            // The nested view saw this view's writes; what counts is what lies below them.
+            self.record(read)?;
         }
-        drop(reads);
         self.tree = nested.tree;
         self.writes.extend(nested.writes);
-        true
+        Ok(true)
     }
 
     /// Returns what was read of the tree below, each thing once, in order.

@@ -616,6 +616,10 @@ struct Counting {
 }
 
 impl ObjectStore for Counting {
+    fn store_id(&self) -> crate::StoreId {
+        self.store.store_id()
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

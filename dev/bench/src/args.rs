@@ -1,0 +1,111 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use crate::base::Base;
+use crate::peers::Peer;
+use crate::sizes::Sizes;
+use crate::workloads::Workload;
+use crate::{Failure, Result};
+
+pub(crate) const HELP: &str = "\
+Usage: irmin-bench [--quick] [--only W1,W3] [--peers pack,redb] [--runs N] [--json FILE] [--dir DIR]
+
+Runs the workloads W1 to W7 and W9 for each peer, each measurement in a process of its own, peers
+taking turns, and prints medians [min..max].
+
+  --quick        small sizes, one run: a few seconds in all
+  --only LIST    only these workloads
+  --peers LIST   only these peers: memory, pack, redb, git
+  --runs N       how often each is measured (default 3; git's slow workloads once)
+  --json FILE    write all that was measured to FILE
+  --dir DIR      where the stores are made (default: a directory in the system's temporary one)
+";
+
+/// What the process was asked to do.
+pub(crate) struct Args {
+    pub(crate) task: Task,
+    pub(crate) quick: bool,
+    pub(crate) only: Vec<Workload>,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) runs: usize,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) dir: PathBuf,
+}
+
+/// What this process is for.
+pub(crate) enum Task {
+    /// Print how to use the program.
+    Help,
+    /// Run all that was asked for, in child processes.
+    Plan,
+    /// Make a store that measurements start from.
+    Prepare {
+        base: Base,
+        peer: Peer,
+        store: PathBuf,
+    },
+    /// Measure one workload on one peer.
+    Measure {
+        workload: Workload,
+        peer: Peer,
+        store: PathBuf,
+    },
+}
+
+impl Args {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
+        let mut args = Self {
+            task: Task::Plan,
+            quick: false,
+            only: Workload::ALL.to_vec(),
+            peers: Peer::ALL.to_vec(),
+            runs: 0,
+            json: None,
+            dir: std::env::temp_dir().join("irmin-bench"),
+        };
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            match word.as_str() {
+                "--help" | "-h" => args.task = Task::Help,
+                "--quick" => args.quick = true,
+                "--only" => args.only = list(&value()?)?,
+                "--peers" => args.peers = list(&value()?)?,
+                "--runs" => args.runs = value()?.parse()?,
+                "--json" => args.json = Some(value()?.into()),
+                "--dir" => args.dir = value()?.into(),
+                "--prepare" => {
+                    args.task = Task::Prepare {
+                        base: value()?.parse()?,
+                        peer: value()?.parse()?,
+                        store: value()?.into(),
+                    }
+                }
+                "--measure" => {
+                    args.task = Task::Measure {
+                        workload: value()?.parse()?,
+                        peer: value()?.parse()?,
+                        store: value()?.into(),
+                    }
+                }
+                _ => return Err(format!("unknown option '{word}'; see --help").into()),
+            }
+        }
+        if args.runs == 0 {
+            args.runs = if args.quick { 1 } else { 3 };
+        }
+        Ok(args)
+    }
+
+    pub(crate) const fn sizes(&self) -> Sizes {
+        if self.quick {
+            Sizes::QUICK
+        } else {
+            Sizes::FULL
+        }
+    }
+}
+
+fn list<T: std::str::FromStr<Err = Failure>>(text: &str) -> Result<Vec<T>> {
+    text.split(',').map(str::parse).collect()
+}

@@ -1,0 +1,240 @@
+//! The program `git`: one process imports a stream of commits; others answer questions.
+
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use super::{Reader, Store};
+use crate::data::Set;
+use crate::measure::{Counters, bytes_passed_to_writes};
+use crate::{Failure, Result};
+
+pub(crate) struct Git {
+    dir: PathBuf,
+    /// Bytes of streams, which are no writes to files.
+    streamed: u64,
+}
+
+impl Git {
+    pub(crate) fn create(dir: &Path) -> Result<Self> {
+        let git = Self::open(dir);
+        let made = Command::new("git")
+            .args(["init", "--quiet", "--bare", "--initial-branch=main"])
+            .arg(dir)
+            .status()?;
+        if !made.success() {
+            return Err("git init failed".into());
+        }
+        Ok(git)
+    }
+
+    pub(crate) fn open(dir: &Path) -> Self {
+        let dir = dir.to_owned();
+        Self { dir, streamed: 0 }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.arg("--git-dir").arg(&self.dir).args(args);
+        command
+    }
+
+    /// Runs a command and returns what it prints.
+    fn ask(&self, args: &[&str]) -> Result<String> {
+        let output = self.command(args).stderr(Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(format!("git {} failed", args.join(" ")).into());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+    }
+
+    fn has(&self, branch: &str) -> Result<bool> {
+        let name = format!("refs/heads/{branch}");
+        let found = self.command(&["show-ref", "--verify", "--quiet", &name]);
+        Ok({ found }.status()?.success())
+    }
+
+    /// Imports commits of `per_commit` entries each.
+    fn import(
+        &mut self,
+        branch: &str,
+        entries: &mut dyn Iterator<Item = Set>,
+        per_commit: usize,
+    ) -> Result<()> {
+        let continues = self.has(branch)?;
+        // Packs of few objects are to stay packs: that is faster than loose files.
+        let mut child = self
+            .command(&["-c", "fastimport.unpackLimit=0", "fast-import", "--quiet"])
+            .stdin(Stdio::piped())
+            .spawn()?;
+        let pipe = child.stdin.take().ok_or("no pipe to git fast-import")?;
+        let mut stream = Stream {
+            pipe: BufWriter::with_capacity(1 << 16, pipe),
+            bytes: 0,
+        };
+        for (index, (key, value)) in entries.enumerate() {
+            if index % per_commit == 0 {
+                let from = continues && index == 0;
+                stream.begin_commit(branch, from)?;
+            }
+            stream.entry(&key, &value)?;
+        }
+        stream.pipe.flush()?;
+        self.streamed += stream.bytes;
+        drop(stream);
+        wait(child, "fast-import")
+    }
+}
+
+/// A stream of commits on its way to `git fast-import`.
+struct Stream {
+    pipe: BufWriter<ChildStdin>,
+    bytes: u64,
+}
+
+impl Stream {
+    fn begin_commit(&mut self, branch: &str, from: bool) -> Result<()> {
+        let from = match from {
+            true => format!("from refs/heads/{branch}^0\n"),
+            false => String::new(),
+        };
+        let text = format!(
+            "commit refs/heads/{branch}\n\
+             committer Bench <bench@localhost> 1700000000 +0000\ndata 5\nbench\n{from}"
+        );
+        self.write(text.as_bytes())
+    }
+
+    fn entry(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        self.write(format!("M 100644 inline {key}\ndata {}\n", value.len()).as_bytes())?;
+        self.write(value)?;
+        self.write(b"\n")
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        Ok(self.pipe.write_all(bytes)?)
+    }
+}
+
+fn wait(mut child: Child, what: &str) -> Result<()> {
+    let status = child.wait()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("git {what} ended with {status}").into()),
+    }
+}
+
+impl Store for Git {
+    fn load(&mut self, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
+        self.import("main", entries, usize::MAX)
+    }
+
+    fn commit_each(
+        &mut self,
+        branch: &str,
+        entries: &mut dyn Iterator<Item = Set>,
+        _durable: bool,
+    ) -> Result<()> {
+        self.import(branch, entries, 1)
+    }
+
+    fn commit_all(&mut self, branch: &str, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
+        self.import(branch, entries, usize::MAX)
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        // Packs and refs were synced when the import ended.
+        Ok(())
+    }
+
+    fn reader(&self, at: &str) -> Result<Box<dyn Reader + '_>> {
+        let mut child = self
+            .command(&["cat-file", "--batch"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let ask = child.stdin.take().ok_or("no pipe to git cat-file")?;
+        let answer = child.stdout.take().ok_or("no pipe from git cat-file")?;
+        Ok(Box::new(CatFile {
+            child: Some(child),
+            ask: Some(ask),
+            answer: BufReader::new(answer),
+            at: at.to_owned(),
+            value: Vec::new(),
+        }))
+    }
+
+    fn fork(&mut self, from: &str, to: &str) -> Result<()> {
+        self.ask(&["branch", to, from]).map(drop)
+    }
+
+    fn merge(&mut self, ours: &str, theirs: &str) -> Result<String> {
+        self.ask(&["merge-tree", "--write-tree", ours, theirs])
+    }
+
+    fn merge_base(&self, left: &str, right: &str) -> Result<String> {
+        self.ask(&["merge-base", "--all", left, right])
+    }
+
+    fn head(&self, branch: &str) -> Result<String> {
+        self.ask(&["rev-parse", branch])
+    }
+
+    fn diff(&self, old: &str, new: &str) -> Result<Vec<String>> {
+        let paths = self.ask(&["diff-tree", "-r", "--name-only", old, new])?;
+        Ok(paths.lines().map(str::to_owned).collect())
+    }
+
+    fn counters(&self) -> Result<Counters> {
+        let bytes = bytes_passed_to_writes()?.saturating_sub(self.streamed);
+        Ok(Counters {
+            bytes_written: Some(bytes),
+            syncs: None,
+        })
+    }
+}
+
+/// A running `git cat-file --batch`.
+struct CatFile {
+    child: Option<Child>,
+    ask: Option<ChildStdin>,
+    answer: BufReader<ChildStdout>,
+    at: String,
+    value: Vec<u8>,
+}
+
+impl Reader for CatFile {
+    fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        let gone = || Failure::from("git cat-file is gone");
+        let request = format!("{}:{key}\n", self.at);
+        self.ask
+            .as_mut()
+            .ok_or_else(gone)?
+            .write_all(request.as_bytes())?;
+        let mut header = String::new();
+        self.answer.read_line(&mut header)?;
+        if header.ends_with(" missing\n") {
+            return Ok(false);
+        }
+        let size = header.trim_end().rsplit(' ').next().unwrap_or_default();
+        self.value.resize(size.parse::<usize>()? + 1, 0);
+        self.answer.read_exact(&mut self.value)?;
+        look(
+            self.value
+                .split_last()
+                .map_or(&[][..], |(_newline, value)| value),
+        );
+        Ok(true)
+    }
+}
+
+impl Drop for CatFile {
+    fn drop(&mut self) {
+        drop(self.ask.take());
+        // It ends with its input; how, does not matter any more.
+        if let Some(mut child) = self.child.take() {
+            let _ = child.wait();
+        }
+    }
+}

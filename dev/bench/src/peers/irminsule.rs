@@ -1,0 +1,152 @@
+//! Irminsule over any engine, through its public API.
+
+use std::sync::Arc;
+
+use irminsule::{
+    Branch, CommitInfo, Durability, Engine, Env, Isolation, MergeOptions, MergeOutcome, Path, Repo,
+    TransactOptions, Tree,
+};
+
+use super::{Reader, Store};
+use crate::Result;
+use crate::data::Set;
+use crate::measure::Counters;
+
+/// So many entries are kept in memory before they are stored, in a bulk load.
+const LOAD_ENTRIES: usize = 50_000;
+
+pub(crate) struct Irminsule {
+    repo: Repo,
+    counters: Box<dyn Fn() -> Result<Counters> + Sync>,
+}
+
+impl Irminsule {
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        counters: Box<dyn Fn() -> Result<Counters> + Sync>,
+    ) -> Self {
+        let repo = Repo::new(engine, Env::fixed(1_700_000_000));
+        Self { repo, counters }
+    }
+
+    fn branch(&self, name: &str) -> Result<Branch> {
+        Ok(self.repo.branch(name)?)
+    }
+
+    fn info(&self) -> Result<CommitInfo> {
+        Ok(self.repo.info("bench")?)
+    }
+}
+
+impl Store for Irminsule {
+    fn load(&mut self, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
+        let objects = self.repo.objects();
+        let mut tree = Tree::empty();
+        for (index, (key, value)) in entries.enumerate() {
+            tree.set(&Path::parse(key)?, value.to_vec())?;
+            if (index + 1) % LOAD_ENTRIES == 0 {
+                tree = Tree::load(Arc::clone(&objects), tree.persist(&objects)?);
+            }
+        }
+        let main = self.branch("main")?;
+        main.commit(&tree, None, self.info()?, Durability::Sync)?;
+        Ok(())
+    }
+
+    fn commit_each(
+        &mut self,
+        branch: &str,
+        entries: &mut dyn Iterator<Item = Set>,
+        durable: bool,
+    ) -> Result<()> {
+        let branch = self.branch(branch)?;
+        let durability = match durable {
+            true => Durability::Sync,
+            false => Durability::None,
+        };
+        let options = TransactOptions::new("bench")
+            .isolation(Isolation::Overwrite)
+            .durability(durability);
+        for (key, value) in entries {
+            let path = Path::parse(key)?;
+            branch.transact(&options, |view| view.set(&path, value.to_vec()))?;
+        }
+        Ok(())
+    }
+
+    fn commit_all(&mut self, branch: &str, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
+        let branch = self.branch(branch)?;
+        let head = branch.must_have_head()?;
+        let mut tree = head.tree().clone();
+        for (key, value) in entries {
+            tree.set(&Path::parse(key)?, value.to_vec())?;
+        }
+        branch.commit(&tree, Some(&head), self.info()?, Durability::None)?;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        Ok(self.repo.engine().sync()?)
+    }
+
+    fn reader(&self, at: &str) -> Result<Box<dyn Reader + '_>> {
+        Ok(Box::new(Snapshot(self.branch(at)?.tree()?)))
+    }
+
+    fn fork(&mut self, from: &str, to: &str) -> Result<()> {
+        let head = self.branch(from)?.must_have_head()?;
+        Ok(self.branch(to)?.reset(&head)?)
+    }
+
+    fn merge(&mut self, ours: &str, theirs: &str) -> Result<String> {
+        let theirs = self.branch(theirs)?.must_have_head()?;
+        let options = MergeOptions {
+            info: self.info()?,
+            always_commit: false,
+            durability: Durability::None,
+        };
+        match self.branch(ours)?.merge(&theirs, &options)? {
+            MergeOutcome::Merged(_) => Ok(ours.to_owned()),
+            other => Err(format!("a clean merge expected, not {other:?}").into()),
+        }
+    }
+
+    fn merge_base(&self, left: &str, right: &str) -> Result<String> {
+        let head = |name| Ok::<_, crate::Failure>(self.branch(name)?.must_have_head()?.id());
+        let history = self.repo.history();
+        let bases = history.lowest_common_ancestors(&[head(left)?], &[head(right)?])?;
+        match bases.as_slice() {
+            [base] => Ok(base.to_string()),
+            more => Err(format!("one merge base expected, not {}", more.len()).into()),
+        }
+    }
+
+    fn head(&self, branch: &str) -> Result<String> {
+        Ok(self.branch(branch)?.must_have_head()?.id().to_string())
+    }
+
+    fn diff(&self, old: &str, new: &str) -> Result<Vec<String>> {
+        let (old, new) = (self.branch(old)?.tree()?, self.branch(new)?.tree()?);
+        let changes = old.diff(&new)?;
+        Ok(changes
+            .iter()
+            .map(|change| change.path.to_string())
+            .collect())
+    }
+
+    fn counters(&self) -> Result<Counters> {
+        (self.counters)()
+    }
+}
+
+struct Snapshot(Tree);
+
+impl Reader for Snapshot {
+    fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        let found = self.0.get_bytes(&Path::parse(key)?)?;
+        if let Some(bytes) = &found {
+            look(bytes);
+        }
+        Ok(found.is_some())
+    }
+}

@@ -1,0 +1,109 @@
+//! The parent process: who is measured when, each measurement in a process of its own.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Result;
+use crate::args::Args;
+use crate::base::Base;
+use crate::measure::Phase;
+use crate::peers::Peer;
+use crate::report::{self, Results};
+use crate::workloads::Workload;
+
+/// Runs all that was asked for; peers take turns within a workload.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut bench = Bench {
+        dir: args.dir.join(std::process::id().to_string()),
+        quick: args.quick,
+        prepared: HashSet::new(),
+    };
+    fs::create_dir_all(&bench.dir)?;
+    let outcome = bench.measure_all(args);
+    fs::remove_dir_all(&bench.dir)?;
+    let results = outcome?;
+    io::stdout().write_all(report::markdown(&results).as_bytes())?;
+    if let Some(path) = &args.json {
+        report::write_json(&results, path, args)?;
+    }
+    Ok(())
+}
+
+struct Bench {
+    dir: PathBuf,
+    quick: bool,
+    /// The directories of the bases that were made.
+    prepared: HashSet<PathBuf>,
+}
+
+impl Bench {
+    fn measure_all(&mut self, args: &Args) -> Result<Results> {
+        let mut results = Results::default();
+        for &workload in &args.only {
+            for run in 0..args.runs {
+                for &peer in args.peers.iter().filter(|&&peer| workload.suits(peer)) {
+                    let is_enough = run > 0 && workload.is_slow_for(peer);
+                    if !is_enough {
+                        let phases = self.measure(workload, peer).map_err(|error| {
+                            format!("{} on {}: {error}", workload.name(), peer.name())
+                        })?;
+                        results.add(peer, phases);
+                    }
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    fn measure(&mut self, workload: Workload, peer: Peer) -> Result<Vec<Phase>> {
+        let store = self.dir.join("store");
+        if let Some(base) = workload.base()
+            && peer.has_files()
+        {
+            copy(&self.base(base, peer)?, &store)?;
+        }
+        let words = ["--measure", workload.name(), peer.name()];
+        let output = self.child(&words, &store)?;
+        if store.exists() {
+            fs::remove_dir_all(&store)?;
+        }
+        Ok(serde_json::from_slice(&output)?)
+    }
+
+    /// Returns the directory of a base, made if this is the first time.
+    fn base(&mut self, base: Base, peer: Peer) -> Result<PathBuf> {
+        let dir = self.dir.join(format!("{}-{}", peer.name(), base.name()));
+        if !self.prepared.contains(&dir) {
+            if let Some(parent) = base.parent() {
+                copy(&self.base(parent, peer)?, &dir)?;
+            }
+            self.child(&["--prepare", base.name(), peer.name()], &dir)?;
+            self.prepared.insert(dir.clone());
+        }
+        Ok(dir)
+    }
+
+    fn child(&self, words: &[&str], store: &Path) -> Result<Vec<u8>> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(words).arg(store).stderr(Stdio::inherit());
+        if self.quick {
+            command.arg("--quick");
+        }
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(format!("the measuring process ended with {}", output.status).into());
+        }
+        Ok(output.stdout)
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let status = Command::new("cp").arg("-r").args([from, to]).status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("cannot copy {}", from.display()).into()),
+    }
+}
