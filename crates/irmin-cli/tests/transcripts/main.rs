@@ -13,6 +13,8 @@ mod session;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 
 #[test]
 fn the_program_answers_as_the_transcripts_say() {
@@ -25,17 +27,51 @@ fn the_program_answers_as_the_transcripts_say() {
         .collect();
     files.sort();
     assert!(!files.is_empty());
-    let mut failures = Vec::new();
-    for file in files {
-        let expected = fs::read_to_string(&file).unwrap();
-        let actual = session::run(&expected);
-        if overwrite {
-            fs::write(&file, &actual).unwrap();
-        } else if let Some(difference) = difference(&expected, &actual) {
-            failures.push(format!("{}: {difference}", file.display()));
-        }
-    }
+    let failures: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = files
+            .iter()
+            .map(|file| scope.spawn(move || check(file, overwrite)))
+            .collect();
+        running
+            .into_iter()
+            .filter_map(|file| file.join().unwrap())
+            .collect()
+    });
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn check(file: &Path, overwrite: bool) -> Option<String> {
+    let expected = fs::read_to_string(file).unwrap();
+    let actual = session::run(&expected);
+    if overwrite {
+        fs::write(file, &actual).unwrap();
+        return None;
+    }
+    let difference = difference(&expected, &actual)?;
+    Some(format!("{}: {difference}", file.display()))
+}
+
+#[test]
+fn a_repository_in_use_is_told_with_the_process_that_uses_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = dir.path().join("repo");
+    let held = irminsule::create(url.to_str().unwrap()).unwrap();
+    let irmin = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_irmin"))
+            .arg("--repo")
+            .arg(&url)
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let refused = irmin(&["ls"]);
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let holder = format!("is in use by process {}\n", std::process::id());
+    assert!(text.contains(&holder), "{text}");
+    assert!(text.contains("\nhint: "), "{text}");
+    drop(held);
+    assert_eq!(irmin(&["ls"]).status.code(), Some(0));
 }
 
 /// Returns the first line that differs, with those around it.
