@@ -13,7 +13,7 @@ use super::link::{Link, Node, load_all};
 use super::nibbles::NameBuf;
 use super::{Entry, Tree};
 use crate::error::Result;
-use crate::{Path, Step};
+use crate::{Path, STEP_BYTES_MAX, Step};
 
 /// The most pairs of nodes that one round looks at: bounds the memory of a walk.
 const ROUND_NODES_MAX: usize = 4096;
@@ -119,7 +119,17 @@ impl<'a, const K: usize> Lockstep<'a, K> {
         let mut inners = [None; K];
         for (index, side) in item.sides.iter().enumerate() {
             let Some(side) = side else { continue };
-            match side.link.node(&self.trees[index].store)?.as_ref() {
+            let node = side.link.node(&self.trees[index].store)?;
+            // What is stored may be damaged: the walk must end, whatever it says.
+            if item.name.nibbles() > 2 * STEP_BYTES_MAX {
+                return Err(side.link.damaged("deeper than names are long"));
+            }
+            if node.len() == 0 && item.name.nibbles() > 0 {
+                return Err(side
+                    .link
+                    .damaged("no entries where the node above has some"));
+            }
+            match node.as_ref() {
                 Node::Inner(inner) => inners[index] = Some((*side, inner)),
                 Node::Bucket(_) => return self.compare_entries(&item),
             }
@@ -219,6 +229,7 @@ impl<'a, const K: usize> Lockstep<'a, K> {
             return Ok(());
         }
         let path = dir.child(Step::new(name)?);
+        path.check_depth()?;
         let mut values = values.into_iter().zip(self.trees);
         let entries = std::array::from_fn(|_| {
             let (value, tree) = values.next()?;
