@@ -4,6 +4,7 @@ mod reads;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -128,19 +129,25 @@ impl View {
     /// Puts a blob or a whole tree at a path; tells whether that changed anything. Nothing is
     /// stored or hashed, values over 128 bytes apart.
     ///
+    /// The answer does not count as read: who decides by what was there asks for it.
+    ///
     /// # Errors
     /// As [`Tree::set`].
     pub fn set(&mut self, path: &Path, entry: impl Into<Entry>) -> Result<bool> {
+        let replaced = self.replaced_above(path)?;
         let changed = self.tree.set(path, entry)?;
+        self.writes.extend(replaced);
         self.writes.insert(path.clone());
         Ok(changed)
     }
 
-    /// Removes what a path leads to; tells whether there was anything.
+    /// Removes what a path leads to; tells whether there was anything, which counts as read, as by
+    /// [`kind`](Self::kind).
     ///
     /// # Errors
     /// As [`Tree::remove`].
     pub fn remove(&mut self, path: &Path) -> Result<bool> {
+        self.record(Read::Kind(path.clone()))?;
         let changed = self.tree.remove(path)?;
         self.writes.insert(path.clone());
         Ok(changed)
@@ -162,7 +169,9 @@ impl View {
     /// # Errors
     /// [`Error::Typed`](crate::Error::Typed) with the path of what cannot be in a tree.
     pub fn store<T: Serialize + ?Sized>(&mut self, path: &Path, value: &T) -> Result<bool> {
+        let replaced = self.replaced_above(path)?;
         let changed = self.tree.write_value(path, value)?;
+        self.writes.extend(replaced);
         self.writes.insert(path.clone());
         Ok(changed)
     }
@@ -249,6 +258,16 @@ impl View {
         })
     }
 
+    /// Returns the place of a blob that a write at a path replaces by a directory. That is a write
+    /// there too, and good only as long as there is a blob.
+    fn replaced_above(&self, path: &Path) -> Result<Option<Path>> {
+        let above = self.tree.blob_above(path)?;
+        if let Some(above) = &above {
+            self.record(Read::Kind(above.clone()))?;
+        }
+        Ok(above)
+    }
+
     /// Remembers what a reader sees of the base, unless it sees what the view wrote.
     fn record(&self, read: Read) -> Result<()> {
         if self.is_written(read.path()) || self.reads.borrow().contains_key(&read) {
@@ -261,17 +280,21 @@ impl View {
 
     /// Tells whether a path lies at or below one that the view wrote.
     fn is_written(&self, path: &Path) -> bool {
-        if self.writes.is_empty() {
-            return false;
-        }
-        let mut above = Some(path.clone());
-        while let Some(at) = above {
-            if self.writes.contains(&at) {
+        let mut steps = path.steps();
+        loop {
+            // Whatever of this path was written comes at or before the nearest one before it, and
+            // is no longer than what the two share.
+            let before = (Bound::Unbounded, Bound::Included(steps));
+            let Some(nearest) = self.writes.range::<[Step], _>(before).next_back() else {
+                return false;
+            };
+            let pairs = steps.iter().zip(nearest.steps());
+            let shared = pairs.take_while(|(left, right)| left == right).count();
+            if shared == nearest.steps().len() {
                 return true;
             }
-            above = at.parent().map(|(parent, _)| parent);
+            steps = &steps[..shared];
         }
-        false
     }
 }
 

@@ -103,3 +103,35 @@ fn what_a_parent_wrote_is_no_read_of_its_nested_view() {
     let listed_differs = tree(&[("d/old", "1"), ("d/theirs", "1"), ("x", "1")]);
     assert_eq!(view.stale(&listed_differs).unwrap(), Some(path("d")));
 }
+
+#[test]
+fn a_blob_that_a_write_below_replaced_stays_replaced_on_a_newer_tree() {
+    let mut view = View::new(tree(&[("a", "blob"), ("x", "1")]));
+    view.set(&path("a/b/c"), "2").unwrap();
+    view.remove(&path("a/b/c")).unwrap();
+    assert_eq!(view.kind(&path("a")).unwrap(), None);
+    let newer = tree(&[("a", "other blob"), ("x", "2")]);
+    assert_eq!(view.stale(&newer).unwrap(), None);
+    let rebased = view.clone().rebase(newer).unwrap();
+    assert_eq!(rebased.tree().kind(&path("a")).unwrap(), None);
+    let directory = tree(&[("a/theirs", "1")]);
+    assert_eq!(view.stale(&directory).unwrap(), Some(path("a")));
+}
+
+#[test]
+fn what_lies_at_or_below_a_write_is_told_from_what_lies_beside_it() {
+    let mut view = View::new(Tree::empty());
+    for at in ["a", "a/b/1", "a/b/8", "c/d", "c-", "e/f/g/h"] {
+        view.writes.insert(path(at));
+    }
+    for at in ["a", "a/a", "a/b/9/x", "c/d", "c/d/e", "c-/x", "e/f/g/h/i"] {
+        assert!(view.is_written(&path(at)), "{at}");
+    }
+    for at in [
+        "", "b", "c", "c/c", "c/e", "c.", "e/f/g", "e/f/g/i", "e/f/h/h",
+    ] {
+        assert!(!view.is_written(&path(at)), "{at}");
+    }
+    view.writes.insert(Path::root());
+    assert!(view.is_written(&path("b")) && view.is_written(&Path::root()));
+}
