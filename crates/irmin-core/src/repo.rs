@@ -251,7 +251,8 @@ impl Repo {
             .map(|parent| parent.generation)
             .max()
             .unwrap_or(0)
-            + 1;
+            // A damaged parent may say anything; history refuses a child that is no younger.
+            .saturating_add(1);
         let parents = parents.iter().map(|parent| parent.key).collect();
         let data = CommitData {
             tree: root,

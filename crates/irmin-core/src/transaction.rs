@@ -138,7 +138,7 @@ fn first(conflicts: &[Conflict]) -> String {
 
 /// After so many lost races a transaction runs while it has the branch's turn: nobody in this
 /// process can get in its way then.
-const OPTIMISTIC_ATTEMPTS: u32 = 3;
+pub(crate) const OPTIMISTIC_ATTEMPTS: u32 = 3;
 
 /// Whether the view could be put on top of the head.
 enum Fitted {
@@ -234,7 +234,7 @@ impl Branch {
         }
     }
 
-    fn turn(&self) -> Result<Turn<'_>> {
+    pub(crate) fn turn(&self) -> Result<Turn<'_>> {
         let nested = || TransactionError::Nested {
             branch: self.name().clone(),
         };

@@ -1,5 +1,7 @@
 //! The common ancestor to merge from, where there are several.
 
+use std::collections::HashMap;
+
 use super::{Merged, Resolution, merge_trees};
 use crate::error::{Error, Result};
 use crate::repo::Repo;
@@ -22,6 +24,11 @@ struct Frame {
     rest: Vec<Id>,
 }
 
+/// The merges that are done, by the ancestors that they are of. Where three lines merge each other
+/// again and again, each pair has the same ancestors: without this, every step down would double
+/// the work.
+type Known = HashMap<Vec<Id>, Tree>;
+
 /// Returns the tree that two commits have in common: that of their lowest common ancestor, or the
 /// merge of several, in memory, as Git's recursive strategy does it. Where these conflict, it has
 /// what *their* ancestor had, so that the outcome does not depend on the order. Empty if the two
@@ -32,7 +39,8 @@ struct Frame {
 pub(super) fn merge_base(repo: &Repo, ours: Id, theirs: Id) -> Result<Tree> {
     // Several ancestors are merged one after the other, each pair again from what it has in
     // common: a stack, because such crosses can be nested as deep as the history is long.
-    let mut stack = match open(repo, &[ours], &[theirs])? {
+    let mut known = Known::new();
+    let mut stack = match open(repo, &[ours], &[theirs], &known)? {
         Ok(tree) => return Ok(tree),
         Err(frame) => vec![frame],
     };
@@ -48,12 +56,13 @@ pub(super) fn merge_base(repo: &Repo, ours: Id, theirs: Id) -> Result<Tree> {
             if stack.is_empty() {
                 return Ok(merged.tree);
             }
+            known.insert(merged.commits, merged.tree.clone());
             base = Some(merged.tree);
             continue;
         };
         let common = match base.take() {
             Some(common) => common,
-            None => match open(repo, &frame.merged.commits, &[next])? {
+            None => match open(repo, &frame.merged.commits, &[next], &known)? {
                 Ok(common) => common,
                 Err(deeper) if stack.len() < NESTING_MAX => {
                     stack.push(deeper);
@@ -83,8 +92,16 @@ pub(super) fn merge_base(repo: &Repo, ours: Id, theirs: Id) -> Result<Tree> {
 }
 
 /// Returns what two sides have in common if that is simple, or the frame to work it out.
-fn open(repo: &Repo, left: &[Id], right: &[Id]) -> Result<std::result::Result<Tree, Frame>> {
+fn open(
+    repo: &Repo,
+    left: &[Id],
+    right: &[Id],
+    known: &Known,
+) -> Result<std::result::Result<Tree, Frame>> {
     let ancestors = repo.history().lowest_common_ancestors(left, right)?;
+    if let Some(tree) = known.get(&ancestors) {
+        return Ok(Ok(tree.clone()));
+    }
     let Some((first, rest)) = ancestors.split_first() else {
         return Ok(Ok(Tree::empty()));
     };

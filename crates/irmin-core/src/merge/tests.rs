@@ -419,3 +419,48 @@ fn two_writers_of_different_paths_both_get_through_under_snapshot_isolation() {
     assert_eq!(main.get(&path("a")).unwrap().unwrap(), "2");
     assert_eq!(main.get(&path("mine")).unwrap().unwrap(), "1");
 }
+
+/// Three lines of which each merges the other two at every step, so that each pair has three lowest
+/// common ancestors, and so on down to the root.
+#[test]
+fn three_lines_that_merge_each_other_again_and_again_have_a_base_soon() {
+    let repo = repo();
+    let info = |message: &str| repo.info(message).unwrap();
+    let start = repo
+        .create_commit(&tree(&[("a", "0")]), &[], info("start"))
+        .unwrap();
+    let mut lines = vec![start.clone(), start.clone(), start];
+    for step in 0..60 {
+        let parents: Vec<_> = lines.clone();
+        let parents = if step == 0 {
+            &parents[..1]
+        } else {
+            &parents[..]
+        };
+        for (line, name) in lines.iter_mut().zip(["p", "q", "r"]) {
+            let tree = tree(&[("a", "0"), (name, &step.to_string())]);
+            *line = repo.create_commit(&tree, parents, info(name)).unwrap();
+        }
+    }
+    let merged = repo.merge(&lines[0], &lines[1]).unwrap();
+    assert_eq!(merged.tree().get_bytes(&path("a")).unwrap().unwrap(), "0");
+}
+
+#[test]
+fn a_hundred_thousand_conflicts_are_settled_at_once() {
+    let side = |value: &'static str| {
+        let mut tree = Tree::empty();
+        for i in 0..100_000 {
+            tree.set(&path(&format!("d{}/{i}", i % 100)), value)
+                .unwrap();
+        }
+        tree
+    };
+    let mut merged = merge(&Tree::empty(), &side("1"), &side("2"));
+    assert_eq!(merged.conflicts().len(), 100_000);
+    merged.resolve(&path("d50/50"), Resolution::Ours).unwrap();
+    assert!(merged.resolve(&path("d50/50"), Resolution::Ours).is_err());
+    merged.resolve_all(&Resolution::Theirs).unwrap();
+    let value = |at| merged.tree().get_bytes(&path(at)).unwrap().unwrap();
+    assert_eq!((value("d50/50"), value("d1/1")), ("1".into(), "2".into()));
+}
