@@ -1,5 +1,7 @@
 //! Hashing and storing what was changed, level by level from the bottom.
 
+use std::collections::HashSet;
+use std::ptr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -56,9 +58,13 @@ fn levels<'a>(
     while !level.is_empty() {
         load_all(store, &level)?;
         let mut next = Vec::new();
+        // A directory that stands in many places is looked at once a level.
+        let mut seen = HashSet::new();
         for node in level.iter().filter_map(|link| link.loaded()) {
             node.for_each_ref(&mut |target| match target {
-                Ref::Node(link) if !done(link) => next.push(link),
+                Ref::Node(link) if !done(link) && seen.insert(ptr::from_ref(link)) => {
+                    next.push(link)
+                }
                 _ => {}
             });
         }

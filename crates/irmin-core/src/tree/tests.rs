@@ -403,3 +403,16 @@ fn a_tree_persists_to_any_number_of_stores() {
     let loaded = Tree::load(Arc::clone(&stores[2]), key);
     assert_eq!(loaded.walk(WalkOptions::default()).count(), 104);
 }
+
+#[test]
+fn a_tree_put_twice_into_itself_again_and_again_is_stored_at_once() {
+    let mut tree = Tree::empty();
+    tree.set(&path("x"), "1").unwrap();
+    for _ in 0..60 {
+        let below = std::mem::take(&mut tree);
+        tree.set(&path("a"), below.clone()).unwrap();
+        tree.set(&path("b"), below).unwrap();
+    }
+    let id = tree.clone().id().unwrap();
+    assert_eq!(tree.persist(&memory()).unwrap().id, id);
+}
