@@ -464,3 +464,42 @@ fn a_hundred_thousand_conflicts_are_settled_at_once() {
     let value = |at| merged.tree().get_bytes(&path(at)).unwrap().unwrap();
     assert_eq!((value("d50/50"), value("d1/1")), ("1".into(), "2".into()));
 }
+
+/// A rule during whose work somebody else commits.
+#[derive(Debug, Default)]
+struct Racing(std::sync::OnceLock<Branch>, std::sync::atomic::AtomicU32);
+
+impl crate::rules::MergeRule for Racing {
+    fn name(&self) -> &'static str {
+        "racing"
+    }
+
+    fn merge(
+        &self,
+        _: Option<&[u8]>,
+        ours: &[u8],
+        _: &[u8],
+    ) -> Result<Vec<u8>, crate::rules::RuleConflict> {
+        let round = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if let Some(branch) = self.0.get() {
+            let _refused_in_the_end = branch.set(&path("noise"), round.to_string(), "noise");
+        }
+        Ok(ours.to_vec())
+    }
+}
+
+#[test]
+fn a_merge_gets_through_against_writers_that_never_stop() {
+    let racing = Arc::new(Racing::default());
+    let types = RuleTypes::default().with(Arc::clone(&racing) as _);
+    let repo = Repo::with_rule_types(Arc::new(MemoryStore::new()), Env::fixed(1), types);
+    let (main, side) = (repo.branch("main").unwrap(), repo.branch("side").unwrap());
+    let start = commit(&main, ".irmin/rules", "x racing\n");
+    side.reset(&start).unwrap();
+    commit(&main, "x", "1");
+    let theirs = commit(&side, "x", "2");
+    racing.0.set(main.clone()).unwrap();
+    let outcome = main.merge(&theirs, &options(&repo)).unwrap();
+    assert!(matches!(outcome, MergeOutcome::Merged(_)));
+    assert_eq!(racing.1.load(std::sync::atomic::Ordering::Relaxed), 4);
+}
