@@ -335,3 +335,16 @@ fn a_tree_deeper_than_a_path_is_never_left_out_in_silence() {
     assert!(matches!(walk.last(), Some(Err(Error::Path(_)))));
     assert!(tree.diff(&Tree::empty()).is_err());
 }
+
+#[test]
+fn a_value_of_another_size_than_its_directory_says_is_damage() {
+    let store = Arc::new(Forge::default());
+    let blob = store.add([&[1, 1][..], &[7; 500]].concat());
+    let mut bytes = vec![1, 3, 0, 1, 1, 0x10, 34, b'a'];
+    bytes.extend(blob.as_bytes());
+    put_varint(&mut bytes, 501);
+    let id = store.add(bytes);
+    let tree = Tree::load(store, id.into());
+    let found = tree.get_bytes(&path("a"));
+    assert!(matches!(found, Err(Error::Decode { .. })), "{found:?}");
+}
