@@ -2,7 +2,7 @@
 //!
 //! A transcript is a Markdown file. In its `console` blocks, a line `$ …` is given to a shell in a
 //! directory of the transcript's own; what follows is the expected output, stdout and stderr as
-//! they come, and `? N` if the exit code is not 0. The time of commits is fixed: the n-th command
+//! they come, and `? N` if the exit code is not 0. Output that looks like a command has a `\` in front. The time of commits is fixed: the n-th command
 //! runs n minutes after 10 o'clock. In what is compared, the directory is written `[DIR]`, and the
 //! lines that hold `[..]` in the transcript match anything there.
 //!

@@ -342,6 +342,34 @@ fn a_criss_cross_is_merged_from_all_its_ancestors() {
 }
 
 #[test]
+fn three_that_keep_merging_each_other_are_merged_without_doubling_the_work() {
+    let repo = repo();
+    let main = repo.branch("main").unwrap();
+    let start = commit(&main, "start", "0");
+    let branches = ["main", "two", "three"].map(|name| repo.branch(name).unwrap());
+    branches
+        .iter()
+        .for_each(|branch| branch.reset(&start).unwrap());
+    // Each pair has three best common ancestors, and so has each pair of these, all the way down:
+    // 2 to the power of 40 merges, if what came of the three were not kept.
+    for round in 0..40 {
+        let value = round.to_string();
+        let heads: Vec<_> = branches
+            .iter()
+            .map(|branch| commit(branch, branch.name().as_str(), &value))
+            .collect();
+        for (own, branch) in branches.iter().enumerate() {
+            for theirs in [&heads[(own + 1) % 3], &heads[(own + 2) % 3]] {
+                let outcome = branch.merge(theirs, &options(&repo)).unwrap();
+                assert!(matches!(outcome, MergeOutcome::Merged(_)));
+            }
+        }
+    }
+    let ids = branches.map(|branch| branch.tree().unwrap().id().unwrap());
+    assert_eq!((ids[0], ids[1]), (ids[1], ids[2]));
+}
+
+#[test]
 fn unrelated_histories_merge_from_nothing() {
     let repo = repo();
     let (left, right) = (repo.branch("left").unwrap(), repo.branch("right").unwrap());

@@ -3,7 +3,8 @@
 mod reads;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -41,7 +42,16 @@ pub struct View {
     base: Tree,
     tree: Tree,
     reads: RefCell<BTreeMap<Read, Seen>>,
-    writes: BTreeSet<Path>,
+    writes: BTreeMap<Path, Written>,
+}
+
+/// What a view did at a path in the course of its life.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    /// Put something there. Whatever became of it, blobs on the way are gone.
+    set: bool,
+    /// Removed something that was there.
+    removed: bool,
 }
 
 impl View {
@@ -53,7 +63,7 @@ impl View {
             base,
             tree,
             reads: RefCell::default(),
-            writes: BTreeSet::new(),
+            writes: BTreeMap::new(),
         }
     }
 
@@ -125,25 +135,33 @@ impl View {
         reads::list(&self.tree, path, after, limit)
     }
 
-    /// Puts a blob or a whole tree at a path; tells whether that changed anything. Nothing is
-    /// stored or hashed, values over 128 bytes apart.
+    /// Puts a blob or a whole tree at a path; tells whether that changed anything here, which does
+    /// not count as a reading. Nothing is stored or hashed, values over 128 bytes apart.
     ///
     /// # Errors
     /// As [`Tree::set`].
     pub fn set(&mut self, path: &Path, entry: impl Into<Entry>) -> Result<bool> {
+        let entry = entry.into();
+        if let Entry::Tree(tree) = &entry
+            && tree.is_empty()?
+        {
+            return self.remove(path);
+        }
         let changed = self.tree.set(path, entry)?;
-        self.writes.insert(path.clone());
+        self.writes.entry(path.clone()).or_default().set = true;
         Ok(changed)
     }
 
-    /// Removes what a path leads to; tells whether there was anything.
+    /// Removes what a path leads to; tells whether there was anything, which counts as a reading
+    /// of [`kind`](Self::kind).
     ///
     /// # Errors
     /// As [`Tree::remove`].
     pub fn remove(&mut self, path: &Path) -> Result<bool> {
-        let changed = self.tree.remove(path)?;
-        self.writes.insert(path.clone());
-        Ok(changed)
+        self.record(Read::Kind(path.clone()))?;
+        let removed = self.tree.remove(path)?;
+        self.writes.entry(path.clone()).or_default().removed |= removed;
+        Ok(removed)
     }
 
     /// Loads the value at a path, a struct or map from a directory and a scalar from a blob.
@@ -163,7 +181,11 @@ impl View {
     /// [`Error::Typed`](crate::Error::Typed) with the path of what cannot be in a tree.
     pub fn store<T: Serialize + ?Sized>(&mut self, path: &Path, value: &T) -> Result<bool> {
         let changed = self.tree.write_value(path, value)?;
-        self.writes.insert(path.clone());
+        // A value without fields leaves nothing.
+        let removed = changed && self.tree.kind(path)?.is_none();
+        let written = self.writes.entry(path.clone()).or_default();
+        written.set |= !removed;
+        written.removed |= removed;
         Ok(changed)
     }
 
@@ -187,7 +209,11 @@ impl View {
             self.record(read)?;
         }
         self.tree = nested.tree;
-        self.writes.extend(nested.writes);
+        for (path, written) in nested.writes {
+            let both = self.writes.entry(path).or_default();
+            both.set |= written.set;
+            both.removed |= written.removed;
+        }
         Ok(true)
     }
 
@@ -199,7 +225,7 @@ impl View {
 
     /// Returns the paths that were written, in order.
     pub fn writes(&self) -> impl Iterator<Item = &Path> {
-        self.writes.iter()
+        self.writes.keys()
     }
 
     /// Tells whether the tree differs from the one that the view was opened on.
@@ -236,9 +262,17 @@ impl View {
     /// As [`Tree::set`].
     pub fn rebase(self, newer: Tree) -> Result<Self> {
         let mut tree = newer.clone();
-        for path in &self.writes {
+        let mut writes = self.writes.iter().peekable();
+        while let Some((path, written)) = writes.next() {
+            // What became of this path says all about what was written below it.
+            let mut was_set = written.set;
+            while let Some((_, below)) = writes.next_if(|(below, _)| below.starts_with(path)) {
+                was_set |= below.set;
+            }
             match self.tree.get(path)? {
                 Some(entry) => tree.set(path, entry)?,
+                // What was put there replaced blobs on the way, although it is gone again.
+                None if was_set => tree.set(path, "")? | tree.remove(path)?,
                 None => tree.remove(path)?,
             };
         }
@@ -251,12 +285,37 @@ impl View {
 
     /// Remembers what a reader sees of the base, unless it sees what the view wrote.
     fn record(&self, read: Read) -> Result<()> {
-        if self.is_written(read.path()) || self.reads.borrow().contains_key(&read) {
+        if self.is_written(read.path()) {
+            return Ok(());
+        }
+        let read = self.widened(read);
+        if self.reads.borrow().contains_key(&read) {
             return Ok(());
         }
         let seen = read.look(&self.base)?;
         self.reads.borrow_mut().insert(read, seen);
         Ok(())
+    }
+
+    /// Returns the reading of the base that a reading of the view depends on. Where the view has
+    /// removed something below, all that is left decides on what is seen: which name comes next
+    /// on a page, and whether a directory still exists.
+    fn widened(&self, read: Read) -> Read {
+        match &read {
+            Read::Kind(path) | Read::Listing { path, .. } if self.has_removed_below(path) => {
+                Read::Entry(path.clone())
+            }
+            _ => read,
+        }
+    }
+
+    fn has_removed_below(&self, path: &Path) -> bool {
+        let behind = (Bound::Excluded(path), Bound::Unbounded);
+        let mut below = self
+            .writes
+            .range::<Path, _>(behind)
+            .take_while(|(written, _)| written.starts_with(path));
+        below.any(|(_, written)| written.removed)
     }
 
     /// Tells whether a path lies at or below one that the view wrote.
@@ -266,7 +325,7 @@ impl View {
         }
         let mut above = Some(path.clone());
         while let Some(at) = above {
-            if self.writes.contains(&at) {
+            if self.writes.contains_key(&at) {
                 return true;
             }
             above = at.parent().map(|(parent, _)| parent);

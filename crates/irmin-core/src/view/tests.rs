@@ -103,3 +103,39 @@ fn what_a_parent_wrote_is_no_read_of_its_nested_view() {
     let listed_differs = tree(&[("d/old", "1"), ("d/theirs", "1"), ("x", "1")]);
     assert_eq!(view.stale(&listed_differs).unwrap(), Some(path("d")));
 }
+
+#[test]
+fn a_removal_tells_whether_there_was_anything_and_that_is_a_reading() {
+    let mut view = View::new(tree(&[("queue/1", "job")]));
+    assert!(view.remove(&path("queue/1")).unwrap());
+    let taken_by_another = tree(&[("other", "1")]);
+    assert_eq!(
+        view.stale(&taken_by_another).unwrap(),
+        Some(path("queue/1"))
+    );
+}
+
+#[test]
+fn what_is_seen_after_a_removal_goes_stale_with_what_was_left() {
+    let base = tree(&[("d/b", "1"), ("d/d", "1")]);
+    let newer = tree(&[("d/b", "1"), ("d/c", "1"), ("d/d", "1")]);
+    let mut page = View::new(base.clone());
+    page.remove(&path("d/b")).unwrap();
+    assert_eq!(page.list(&path("d"), None, 1).unwrap().len(), 1);
+    assert_eq!(page.stale(&newer).unwrap(), Some(path("d")));
+    let mut emptied = View::new(base);
+    emptied.remove(&path("d/b")).unwrap();
+    emptied.remove(&path("d/d")).unwrap();
+    assert_eq!(emptied.kind(&path("d")).unwrap(), None);
+    assert_eq!(emptied.stale(&newer).unwrap(), Some(path("d")));
+}
+
+#[test]
+fn what_was_put_and_removed_again_has_replaced_the_blob_on_its_way() {
+    let mut view = View::new(tree(&[("a", "1"), ("z", "1")]));
+    view.set(&path("a/b/c"), "2").unwrap();
+    view.remove(&path("a/b")).unwrap();
+    assert_eq!(view.kind(&path("a")).unwrap(), None);
+    let rebased = view.rebase(tree(&[("a", "other"), ("z", "1")])).unwrap();
+    assert_eq!(rebased.tree().kind(&path("a")).unwrap(), None);
+}
