@@ -9,6 +9,8 @@
 //! `IRMIN_TRANSCRIPTS=overwrite cargo test -p irmin-cli --test transcripts` writes what the program
 //! says into the files; look at the difference before you commit it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod behaviour;
 mod session;
 
