@@ -41,6 +41,14 @@ pub enum Moved {
     Lost(Option<Id>),
 }
 
+impl BranchState {
+    /// Lets go of what is loaded of the head's tree.
+    pub(crate) fn unload(&self) {
+        let mut head = self.head.write().unwrap_or_else(PoisonError::into_inner);
+        *head = head.as_ref().map(Commit::unloaded);
+    }
+}
+
 impl Branch {
     pub(crate) fn new(repo: Repo, name: BranchName, state: Arc<BranchState>) -> Self {
         let full_name = name.full().as_str().into();
@@ -85,14 +93,7 @@ impl Branch {
         let Some(id) = self.head_id()? else {
             return Ok(None);
         };
-        if self.repo.memory_is_full() {
-            let mut head = self
-                .state
-                .head
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            *head = head.as_ref().map(Commit::unloaded);
-        }
+        self.repo.bound_memory();
         if let Some(head) = &*self
             .state
             .head
@@ -221,13 +222,17 @@ impl Branch {
     /// Points the branch to a commit if it still points to `expected`.
     ///
     /// # Errors
-    /// [`Error::Store`] when the engine fails.
+    /// [`Error::NameTaken`] when the branch is new and its name is a part of another branch's name,
+    /// or the other way round; [`Error::Store`] when the engine fails.
     pub fn move_from(
         &self,
         expected: Option<Id>,
         to: &Commit,
         durability: Durability,
     ) -> Result<Moved> {
+        if expected.is_none() {
+            self.repo.check_name_is_free(&self.full_name)?;
+        }
         let edit = RefEdit {
             name: self.full_name.to_string(),
             expected,

@@ -6,7 +6,7 @@ use crate::path::{Path, PathError};
 use crate::rules::RulesError;
 use crate::{
     BranchName, CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError,
-    StoreError, TimeError, TransactionError,
+    StoreError, TimeError, TransactionError, TypedError,
 };
 
 /// The result of operations on the model.
@@ -64,6 +64,9 @@ pub enum Error {
     /// Text is not a time.
     #[error(transparent)]
     Time(#[from] TimeError),
+    /// A value and a part of a tree do not fit each other.
+    #[error(transparent)]
+    Typed(#[from] TypedError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -95,6 +98,14 @@ pub enum Error {
     NoBranch {
         /// The branch.
         name: BranchName,
+    },
+    /// A new name lies below an existing one, or above.
+    #[error("'{name}' cannot exist beside '{taken}'")]
+    NameTaken {
+        /// The new name.
+        name: String,
+        /// The one that is there.
+        taken: String,
     },
     /// A conflict was to be settled where there is none.
     #[error("there is no conflict at '{path}'")]
@@ -148,10 +159,12 @@ impl Error {
             | Self::NotABlob { .. }
             | Self::NotATree { .. }
             | Self::NoBranch { .. }
+            | Self::NameTaken { .. }
             | Self::NoConflict { .. }
             | Self::CrissCross { .. }
             | Self::RootNeedsTree => ErrorKind::Invalid,
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
+            Self::Typed(error) => error.kind(),
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

@@ -15,6 +15,7 @@ mod loader;
 mod memory;
 mod merge;
 mod path;
+mod path_history;
 mod refs;
 mod repo;
 mod revision;
@@ -24,6 +25,7 @@ mod store;
 mod transaction;
 mod tree;
 mod turns;
+mod typed;
 mod view;
 
 pub use branch::{Branch, Moved};
@@ -43,16 +45,20 @@ pub use merge::{
     Conflict, ConflictKind, MergeOptions, MergeOutcome, Merged, Resolution, merge_trees,
 };
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
+pub use path_history::PathLog;
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
 pub use repo::{Commit, Env, Repo};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
 pub use store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, Stored,
+    StoreError, StoreId, Stored,
 };
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
     Blob, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order, Tree,
     TreeStats, Walk, WalkOptions,
+};
+pub use typed::{
+    Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,
 };
 pub use view::{Read, View};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::store::{Engine, Key, Object, ObjectStore, StoreError, Stored};
+use crate::store::{Engine, Key, Object, ObjectStore, StoreError, StoreId, Stored};
 use crate::{Id, IdPrefix};
 
 /// An engine's objects, with a count of the bytes that went through.
@@ -32,6 +32,10 @@ impl Loader {
 }
 
 impl ObjectStore for Loader {
+    fn store_id(&self) -> StoreId {
+        self.engine.store_id()
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

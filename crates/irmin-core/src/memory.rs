@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::store::{
     Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, Stored,
+    StoreError, StoreId, Stored,
 };
 use crate::{Id, IdPrefix};
 
@@ -37,6 +37,7 @@ const SHARDS: usize = 16;
 /// ```
 #[derive(Debug, Default)]
 pub struct MemoryStore {
+    id: StoreId,
     shards: [RwLock<Shard>; SHARDS],
     commits: RwLock<BTreeSet<Id>>,
     refs: RwLock<BTreeMap<String, Id>>,
@@ -83,6 +84,10 @@ impl MemoryStore {
 }
 
 impl ObjectStore for MemoryStore {
+    fn store_id(&self) -> StoreId {
+        self.id
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

@@ -173,8 +173,10 @@ impl Repo {
     /// # Errors
     /// [`Error::RefName`] for a bad name, [`Error::Store`] when the engine fails.
     pub fn tag(&self, name: &str, commit: &Commit) -> Result<bool> {
+        let name = RefName::tag(name)?.as_str().to_owned();
+        self.check_name_is_free(&name)?;
         let edit = RefEdit {
-            name: RefName::tag(name)?.as_str().to_owned(),
+            name,
             expected: None,
             new: Some(commit.id()),
         };
@@ -259,8 +261,7 @@ impl Repo {
         let encoded = data.encode()?;
         let keys = objects.put_many(&[encoded.object(generation)])?;
         let key = keys.first().copied().unwrap_or_else(|| encoded.id.into());
-        let mut tree = tree.clone();
-        tree.adopt_store(objects);
+        let tree = tree.in_store(&objects, root);
         Ok(Commit {
             key,
             generation,
@@ -286,9 +287,38 @@ impl Repo {
         self.must_load(id)
     }
 
-    /// Tells whether the branches should let go of what they keep loaded.
-    pub(crate) fn memory_is_full(&self) -> bool {
-        self.0.loader.exceeds(LOADED_BYTES_MAX)
+    /// Has the branches let go of what they keep loaded, when that has become much.
+    pub(crate) fn bound_memory(&self) {
+        if self.0.loader.exceeds(LOADED_BYTES_MAX) {
+            let branches = self
+                .0
+                .branches
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            branches.values().for_each(|state| state.unload());
+        }
+    }
+
+    /// Checks that a new name neither lies below an existing one nor above: in Git's directories of
+    /// refs, `a` and `a/b` exclude each other.
+    pub(crate) fn check_name_is_free(&self, name: &str) -> Result<()> {
+        let mut taken = self.0.engine.list_refs(&format!("{name}/"))?;
+        for (end, _) in name.match_indices('/').skip(1) {
+            let above = &name[..end];
+            taken.extend(
+                self.0
+                    .engine
+                    .get_ref(above)?
+                    .map(|id| (above.to_owned(), id)),
+            );
+        }
+        match taken.pop() {
+            Some((taken, _)) => Err(Error::NameTaken {
+                name: name.to_owned(),
+                taken,
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -358,3 +388,6 @@ impl fmt::Debug for Commit {
         write!(f, "Commit({})", self.id().short())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 use std::io;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -49,6 +50,25 @@ impl Kind {
 /// Where an engine keeps an object: opaque to everyone else, stable as long as the object lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Locator(pub NonZeroU64);
+
+/// Tells one open store from another, within this process: a locator is good in one store only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreId(u64);
+
+impl StoreId {
+    /// Returns an id that no other store in this process has.
+    #[must_use]
+    pub fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Default for StoreId {
+    fn default() -> Self {
+        Self::fresh()
+    }
+}
 
 /// An object's id with, where known, its place: with a locator an engine need not look its index up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +116,10 @@ pub struct Stored {
 
 /// Immutable objects by key.
 pub trait ObjectStore: Send + Sync {
+    /// Returns which store this is. The same for all handles that share objects and locators; an
+    /// engine takes a [`StoreId::fresh`] one when it is opened.
+    fn store_id(&self) -> StoreId;
+
     /// Looks up many objects at once and calls `out` with the position of each key and what was
     /// found, in any order, exactly once a key. Absence is `None`.
     ///

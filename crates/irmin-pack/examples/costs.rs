@@ -1,4 +1,4 @@
-//! Measures what the engine costs: `cargo run --release -p irmin-pack --example costs`.
+//! Measures what the engine costs: `cargo run --release -p irmin-pack --example costs [CACHE_BYTES [SEGMENT_BYTES]]`.
 
 #![expect(clippy::print_stdout, reason = "a report for people")]
 
@@ -15,7 +15,13 @@ const SYNCED: usize = 200;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
-    let options = Options::default();
+    let mut options = Options::default();
+    if let Some(bytes) = std::env::args().nth(1) {
+        options.cache_bytes = bytes.parse()?;
+    }
+    if let Some(bytes) = std::env::args().nth(2) {
+        options.segment_bytes = bytes.parse()?;
+    }
     let store = PackStore::create(dir.path(), options.clone())?;
     let bodies: Vec<Vec<u8>> = (0..OBJECTS).map(body).collect();
     let ids: Vec<Id> = bodies.iter().map(|body| Id::of(body)).collect();
@@ -23,6 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     reads("reads by locator, just written", &store, &keys)?;
     commits(&store, Durability::None, COMMITS, OBJECTS)?;
     commits(&store, Durability::Sync, SYNCED, OBJECTS + COMMITS * 6)?;
+    for threads in [1, 4, 16, 64] {
+        group(&store, threads)?;
+    }
     let started = Instant::now();
     store.close()?;
     report("close", 1, started);
@@ -94,6 +103,50 @@ fn commits(
         after.syncs - before.syncs,
         framing / count as u64
     );
+    Ok(())
+}
+
+/// Threads that commit durably at once, each to its own name.
+fn group(store: &PackStore, threads: usize) -> Result<(), Box<dyn Error>> {
+    const EACH: usize = 100;
+    let before = store.stats()?.syncs;
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || commit_often(store, threads, thread, EACH)))
+            .collect();
+        workers.into_iter().all(|worker| worker.join().is_ok())
+    });
+    report(
+        &format!("durable commits, {threads} threads"),
+        threads * EACH,
+        started,
+    );
+    println!("  {} syncs", store.stats()?.syncs - before);
+    Ok(())
+}
+
+fn commit_often(
+    store: &PackStore,
+    threads: usize,
+    thread: usize,
+    count: usize,
+) -> Result<(), irmin_core::StoreError> {
+    let name = format!("heads/{threads}/{thread}");
+    let mut expected = None;
+    for number in 0..count {
+        let bytes = body(usize::MAX - number - count * (thread + 64 * threads));
+        let id = Id::of(&bytes);
+        store.put_many(&[object(id, Kind::Commit, &bytes, &[])])?;
+        let (name, new) = (name.clone(), Some(id));
+        let edit = RefEdit {
+            name,
+            expected,
+            new,
+        };
+        store.compare_and_swap(&[edit], Durability::Sync)?;
+        expected = new;
+    }
     Ok(())
 }
 

@@ -97,6 +97,11 @@ impl Active {
         self.pending.len()
     }
 
+    /// How many records wait to be written.
+    pub(crate) fn pending_records(&self) -> u32 {
+        self.table.len() - self.written.records
+    }
+
     pub(crate) fn pending(&self) -> &[u8] {
         &self.pending
     }
@@ -126,7 +131,7 @@ impl Active {
             self.pending.resize(FrameHeader::BYTES, 0);
             self.crc = Hasher::new();
         }
-        let records = self.table.len() - self.written.records;
+        let records = self.pending_records();
         let start = self.pending.len();
         let targets: Vec<_> = edits.iter().map(|edit| self.target(edit)).collect();
         encode_changes(&mut self.pending, targets.into_iter());

@@ -12,7 +12,7 @@
 //!   segment's sidecar where the first four bytes of the id are found.
 //! * A stored object: one copy and one checksum; a write to the file for each MiB.
 //! * A commit: one write, and one sync if it is to be durable; commits that wait at the same time
-//!   share it. Framing is 24 bytes for the commit, 6 to 8 an object, 1 to 5 a link.
+//!   share it. Framing is 24 bytes and the names for the commit, 6 to 9 an object, 1 to 5 a link.
 //! * A full segment (64 MiB unless set otherwise): four syncs and one sidecar of 44 bytes an
 //!   object.
 //! * Memory: 12 bytes for each object of a segment that was read, about 90 for each object of the

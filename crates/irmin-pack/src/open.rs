@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
-use irmin_core::StoreError;
+use irmin_core::{StoreError, StoreId};
 
 use crate::active::{Active, State};
 use crate::cache::Cache;
@@ -101,6 +101,7 @@ impl Inner {
             poison: Poison::default(),
             counters,
             is_closed: AtomicBool::new(false),
+            id: StoreId::fresh(),
             lock,
         }
     }
@@ -149,7 +150,7 @@ impl Recovered {
         let last = scanned.last;
         cut_tail(&scan, scanned, counters)?;
         let mut active = Active::new(header, path, Arc::clone(&file), replay.table, position);
-        active.is_marked = matches!(last, None | Some(FrameKind::Close));
+        active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
         active.covered = from.offset;
         Ok(Self {
             active,

@@ -30,16 +30,16 @@ impl Inner {
         out: &mut dyn FnMut(usize, Option<Stored>),
     ) -> Result<(), StoreError> {
         if let [key] = keys {
-            let stored = match self.place_of(key)? {
-                Some(place) => self.read(place)?,
-                None => None,
-            };
-            out(0, stored);
+            out(0, self.get(key)?);
             return Ok(());
         }
         let mut places = Vec::with_capacity(keys.len());
         for (position, key) in keys.iter().enumerate() {
-            match self.place_of(key)? {
+            let place = match key.locator.map(Place::of) {
+                Some(place) => Some(place),
+                None => self.find(&key.id, usize::MAX)?,
+            };
+            match place {
                 Some(place) => places.push((place, position)),
                 None => out(position, None),
             }
@@ -47,9 +47,26 @@ impl Inner {
         // In the order of the disk, which is how a cold one likes it.
         places.sort_unstable();
         for (place, position) in places {
-            out(position, self.read(place)?);
+            let stored = match (self.read(place)?, keys.get(position)) {
+                (None, Some(key)) => self.get(&Key::from(key.id))?,
+                (stored, _) => stored,
+            };
+            out(position, stored);
         }
         Ok(())
+    }
+
+    /// Reads what the key's locator names, if there is such a record, or else looks for the id.
+    fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        if let Some(locator) = key.locator
+            && let Some(stored) = self.read(Place::of(locator))?
+        {
+            return Ok(Some(stored));
+        }
+        match self.find(&key.id, usize::MAX)? {
+            Some(place) => self.read(place),
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn commits_with_prefix(
@@ -89,30 +106,6 @@ impl Inner {
             }
         }
         Ok(None)
-    }
-
-    /// Returns the place that a key's locator names, if there is such a record, or else looks for
-    /// the id.
-    fn place_of(&self, key: &Key) -> Result<Option<Place>, StoreError> {
-        if let Some(place) = key.locator.map(Place::of)
-            && self.has(place)?
-        {
-            return Ok(Some(place));
-        }
-        self.find(&key.id, usize::MAX)
-    }
-
-    fn has(&self, place: Place) -> Result<bool, StoreError> {
-        let state = read(&self.state);
-        if place.segment == state.active.header.number {
-            return Ok(place.number < state.active.table.len());
-        }
-        let sealed = find_segment(&state.sealed, place.segment).cloned();
-        drop(state);
-        match sealed {
-            Some(segment) => Ok(segment.span(place.number)?.is_some()),
-            None => Ok(false),
-        }
     }
 
     /// Reads and checks a record: from memory, from the cache, or with one positional read.

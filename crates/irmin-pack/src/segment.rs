@@ -93,7 +93,7 @@ pub(crate) fn create(
         number,
         salt: files.salt(),
     };
-    let bytes = first_bytes(&header, refs);
+    let bytes = first_bytes(&header, refs)?;
     let path = layout.segment(number);
     let fresh = temporary(&path);
     let file = files
@@ -116,7 +116,7 @@ pub(crate) fn create(
     })
 }
 
-fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Vec<u8> {
+fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Result<Vec<u8>, StoreError> {
     let mut bytes = header.encode().to_vec();
     let place = FramePlace {
         salt: header.salt,
@@ -130,6 +130,12 @@ fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Vec<u8> {
         .iter()
         .map(|(name, id)| (name.as_str(), Target::Id(*id)));
     encode_changes(&mut payload, changes);
+    if payload.len() > CHECKPOINT_BYTES_MAX {
+        return Err(StoreError::Limit {
+            what: format!("a checkpoint of {} refs", refs.len()),
+            limit: format!("{CHECKPOINT_BYTES_MAX} bytes"),
+        });
+    }
     let frame = FrameHeader {
         kind: FrameKind::Checkpoint,
         payload_bytes: narrow(payload.len()),
@@ -140,11 +146,13 @@ fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Vec<u8> {
     };
     bytes.extend_from_slice(&frame.encode(&place));
     bytes.extend_from_slice(&payload);
-    bytes
+    Ok(bytes)
 }
 
 const MAGIC: &[u8; 8] = b"irmnpack";
 const VERSION: u32 = 1;
 const CRC_AT: usize = SegmentHeader::BYTES - 4;
+/// What all refs together may take: some 20 million of them.
+const CHECKPOINT_BYTES_MAX: usize = 1 << 30;
 /// How long a segment without refs and records is.
 pub(crate) const EMPTY_BYTES: u64 = (SegmentHeader::BYTES + FrameHeader::BYTES) as u64;

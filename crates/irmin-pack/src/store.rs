@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use irmin_core::{
     Durability, Engine, Id, IdPrefix, Key, Locator, Object, ObjectStore, RefEdit, RefOutcome,
-    RefStore, StoreError, Stored,
+    RefStore, StoreError, StoreId, Stored,
 };
 
 use crate::active::State;
@@ -64,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) counters: Arc<Counters>,
     pub(crate) is_closed: AtomicBool,
+    pub(crate) id: StoreId,
     /// Open as long as the store: the lock of the system goes with it.
     pub(crate) lock: Arc<dyn File>,
 }
@@ -147,6 +148,10 @@ impl Drop for PackStore {
 }
 
 impl ObjectStore for PackStore {
+    fn store_id(&self) -> StoreId {
+        self.inner.id
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

@@ -21,6 +21,16 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Returns an empty table with room for so many records.
+    pub(crate) fn with_capacity(records: usize) -> Self {
+        Self {
+            offsets: Vec::with_capacity(records),
+            ids: Vec::with_capacity(records),
+            numbers: HashMap::with_capacity(records),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn len(&self) -> u32 {
         narrow(self.offsets.len())
     }
@@ -40,14 +50,9 @@ impl Table {
         let number = self.len();
         self.offsets.push(offset);
         self.ids.push(id);
-        match self.numbers.get(&prefix(&id)) {
-            None => {
-                self.numbers.insert(prefix(&id), number);
-            }
-            Some(&first) if self.ids.get(first as usize) != Some(&id) => {
-                self.others.entry(id).or_insert(number);
-            }
-            Some(_) => {}
+        let first = *self.numbers.entry(prefix(&id)).or_insert(number);
+        if self.ids.get(first as usize) != Some(&id) {
+            self.others.entry(id).or_insert(number);
         }
         if kind == Kind::Commit {
             self.commits.insert(id);

@@ -14,6 +14,7 @@ use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
 use crate::segment::SegmentHeader;
 use crate::sidecar::{Sidecar, sorted_by_id};
+use crate::stats::get;
 use crate::store::Inner;
 
 /// How far a verification is.
@@ -45,6 +46,9 @@ pub struct VerifyReport {
     pub refs: u64,
     /// How many bytes of segments were read.
     pub bytes: u64,
+    /// How many bytes of a torn tail, never acknowledged as durable, were cut off when the handle
+    /// was opened. That is what a crash leaves and no problem by itself.
+    pub bytes_cut: u64,
     /// All that is wrong, each with file, offset, what is expected and what was found.
     pub problems: Vec<StoreError>,
 }
@@ -71,7 +75,10 @@ impl Inner {
         drop(state);
         let mut verifier = Verifier {
             inner: self,
-            report: VerifyReport::default(),
+            report: VerifyReport {
+                bytes_cut: get(&self.counters.bytes_cut),
+                ..VerifyReport::default()
+            },
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
             targets: refs.values().map(|id| (*id, false)).collect(),

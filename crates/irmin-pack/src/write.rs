@@ -146,7 +146,9 @@ impl Inner {
         }
         let mut state = write(&self.state);
         let place = state.active.push(object, links);
-        let is_full = state.active.pending_bytes() >= self.options.pending_bytes;
+        let bytes_max = self.options.pending_bytes.min(FRAME_BYTES_MAX);
+        let is_full = state.active.pending_bytes() >= bytes_max
+            || state.active.pending_records() >= FRAME_RECORDS_MAX;
         drop(state);
         if is_full {
             self.write_frame(FrameKind::Objects, &[])?;
@@ -286,10 +288,12 @@ fn check_limit(bytes: usize, what: &str) -> Result<(), StoreError> {
 }
 
 /// How many complete segments are searched, newest first, for an object that is stored again or
-/// linked to without a locator. A search costs some 200 ns a segment, hashing an object 1 to 2 µs;
-/// what lies further back is stored again, and collection removes it.
-const SEGMENTS_SEARCHED: usize = 8;
+/// linked to without a locator. Each costs every new object some 50 ns; what lies further back is
+/// stored again, and collection removes it.
+const SEGMENTS_SEARCHED: usize = 4;
 /// A segment's offsets have 32 bits. A segment of this size and a frame or two beyond fit in.
 const SEGMENT_BYTES_MAX: u32 = 1 << 30;
 /// What one object, or the names of one commit, may take.
 const FRAME_BYTES_MAX: usize = 1 << 28;
+/// The format has 24 bits for the number of records in a frame.
+const FRAME_RECORDS_MAX: u32 = 1 << 20;

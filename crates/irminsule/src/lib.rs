@@ -30,6 +30,11 @@ pub use url::{OpenError, Url};
 
 use std::sync::Arc;
 
+/// The program in the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 /// Opens an existing repository: `pack:DIR`, or a directory alone; `mem:` is a new empty one.
 ///
 /// # Errors

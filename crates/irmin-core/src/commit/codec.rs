@@ -1,4 +1,4 @@
-//! The bytes of a commit, format version 1: see `docs/format-commit.md`.
+//! The bytes of a commit, format version 1: see `FORMAT.md`.
 
 use bytes::Bytes;
 

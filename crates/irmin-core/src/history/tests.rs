@@ -37,6 +37,10 @@ impl<'a> Counting<'a> {
 }
 
 impl ObjectStore for Counting<'_> {
+    fn store_id(&self) -> crate::StoreId {
+        self.store.store_id()
+    }
+
     fn get_many(
         &self,
         keys: &[Key],

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
@@ -29,6 +30,13 @@ fn kinds(merged: &Merged) -> Vec<(String, ConflictKind)> {
         .iter()
         .map(|c| (c.path.to_string(), c.kind))
         .collect()
+}
+
+fn bytes(entry: &Option<Entry>) -> Bytes {
+    match entry {
+        Some(Entry::Blob(blob)) => blob.bytes().unwrap(),
+        _ => panic!("a blob expected"),
+    }
 }
 
 #[test]
@@ -72,10 +80,6 @@ fn all_conflicts_are_found_at_once_with_their_kinds_and_sides() {
         ]
     );
     let both = &merged.conflicts()[0];
-    let bytes = |entry: &Option<Entry>| match entry {
-        Some(Entry::Blob(blob)) => blob.bytes().unwrap(),
-        _ => panic!("a blob expected"),
-    };
     assert_eq!(
         (bytes(&both.base), bytes(&both.ours), bytes(&both.theirs)),
         ("0".into(), "1".into(), "2".into())

@@ -89,6 +89,7 @@ pub fn format(value: i64) -> Vec<u8> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn merge(base: i64, ours: i64, theirs: i64) -> Option<i64> {
@@ -97,6 +98,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn replicas_converge_on_the_sum_of_all_additions(
             base in -1000..1000i64, adds in prop::collection::vec(-1000..1000i64, 3),

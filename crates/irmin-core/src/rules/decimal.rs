@@ -123,6 +123,7 @@ const EXPONENT_BAD: &str = "an exponent from -1000000 to 1000000 expected";
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn decimal(text: &str) -> Decimal {
@@ -179,6 +180,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn floats_compare_as_the_machine_does(a: f64, b: f64) {
             prop_assume!(a.is_finite() && b.is_finite());

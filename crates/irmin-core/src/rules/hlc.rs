@@ -140,6 +140,7 @@ impl FromStr for Hlc {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn stamp() -> impl Strategy<Value = Hlc> {
@@ -149,6 +150,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn a_later_stamp_is_larger_whatever_the_wall_clock_says(
             own in stamp(), remote in stamp(), wall in 0..8u64,

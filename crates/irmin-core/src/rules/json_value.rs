@@ -263,6 +263,7 @@ fn split_once(bytes: &[u8], at: impl Fn(u8) -> bool) -> (&[u8], Option<&[u8]>) {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     #[test]
@@ -306,6 +307,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn reading_agrees_with_serde_json(text in r#"[\[\]{},:"\\ue0-2.\-a\n ]{0,12}"#) {
             let theirs = serde_json::from_str::<serde_json::Value>(&text);

@@ -66,6 +66,7 @@ fn take_number<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     #[test]
@@ -85,6 +86,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn the_order_is_total(a in "[-:0-2a ]{0,5}", b in "[-:0-2a ]{0,5}", c in "[-:0-2a ]{0,5}") {
             let order = |x: &str, y: &str| compare(x.as_bytes(), y.as_bytes());

@@ -55,6 +55,7 @@ fn object(side: &str, bytes: &[u8]) -> Result<Value, RuleConflict> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn merge(base: &str, ours: &str, theirs: &str) -> Result<String, String> {
@@ -74,6 +75,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn replicas_converge_in_any_order_unless_they_conflict(
             base in map(), a in map(), b in map(), c in map(),

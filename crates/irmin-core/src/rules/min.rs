@@ -47,6 +47,7 @@ impl MergeRule for Min {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn merge(ours: &str, theirs: &str) -> String {
@@ -55,6 +56,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn merging_in_any_order_gives_the_smallest(numbers in prop::collection::vec(any::<i32>(), 3)) {
             let [a, b, c] = [0, 1, 2].map(|at| numbers[at].to_string());

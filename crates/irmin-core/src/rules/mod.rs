@@ -84,15 +84,9 @@ pub use table::{RULES_PATH, RuleTypes, Rules, RulesError};
 ///     }
 ///
 ///     fn merge(&self, _: Option<&[u8]>, a: &[u8], b: &[u8]) -> Result<Vec<u8>, RuleConflict> {
-///         Ok(a.max_by_length(b))
+///         Ok(if (a.len(), a) >= (b.len(), b) { a } else { b }.to_vec())
 ///     }
 /// }
-/// # trait MaxByLength { fn max_by_length(&self, other: &[u8]) -> Vec<u8>; }
-/// # impl MaxByLength for [u8] {
-/// #     fn max_by_length(&self, other: &[u8]) -> Vec<u8> {
-/// #         if (self.len(), self) >= (other.len(), other) { self.to_vec() } else { other.to_vec() }
-/// #     }
-/// # }
 ///
 /// let types = RuleTypes::default().with(Arc::new(Longest));
 /// let rules = types.parse(b"** longest\n")?;

@@ -208,6 +208,7 @@ const fn error(reason: &'static str) -> PatternError {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn matches(pattern: &str, path: &str) -> bool {
@@ -288,6 +289,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn steps_match_as_the_naive_matcher_says(pattern in "[ab?*]{1,8}", text in "[ab]{1,8}") {
             prop_assume!(!pattern.contains("**"));

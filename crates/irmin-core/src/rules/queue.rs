@@ -109,6 +109,7 @@ fn weave<'a>(mut ours: &[&'a [u8]], mut theirs: &[&'a [u8]]) -> Vec<&'a [u8]> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn merge(base: &str, ours: &str, theirs: &str) -> String {
@@ -124,6 +125,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn pops_of_either_and_pushes_of_both_take_effect(
             base in 0..6usize, pops in prop::collection::vec(0..6usize, 2),

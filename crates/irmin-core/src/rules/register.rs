@@ -76,6 +76,7 @@ const PREFIX: &[u8] = b"hlc ";
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn register() -> impl Strategy<Value = Vec<u8>> {
@@ -89,6 +90,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn replicas_converge_in_any_order(a in register(), b in register(), c in register()) {
             prop_assert_eq!(merge(&merge(&a, &b), &c), merge(&a, &merge(&b, &c)));

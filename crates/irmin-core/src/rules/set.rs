@@ -60,6 +60,7 @@ pub fn elements(bytes: &[u8]) -> BTreeSet<&[u8]> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn merge(base: &str, ours: &str, theirs: &str) -> String {
@@ -68,6 +69,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn an_element_stays_unless_a_side_removed_it(
             base in "([a-e]\n){0,5}", ours in "([a-e]\n){0,5}", theirs in "([a-e]\n){0,5}",

@@ -124,6 +124,7 @@ fn common(a: &[usize], b: &[usize]) -> usize {
 pub(super) mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     /// The cost of the shortest edit, by the table of all prefixes.
@@ -145,6 +146,8 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn a_search_within_the_bound_finds_a_shortest_edit(
             a in prop::collection::vec(0..3usize, 0..30), b in prop::collection::vec(0..3usize, 0..30),

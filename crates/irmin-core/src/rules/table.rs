@@ -300,6 +300,7 @@ fn is_rules_path(path: &Path) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn name_of(rules: &Rules, path: &str) -> String {
@@ -394,6 +395,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn rules_are_written_as_they_were_read(text in "([a*/#]{0,3}[ \t]{0,2}(set|text)?\r?\n?){0,5}") {
             if let Ok(rules) = Rules::parse(text.as_bytes()) {

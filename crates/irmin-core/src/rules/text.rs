@@ -212,6 +212,7 @@ fn to_newlines(text: &[u8]) -> Vec<u8> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::*;
 
     fn merge(base: &str, ours: &str, theirs: &str) -> Result<String, String> {
@@ -238,6 +239,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn edits_of_lines_apart_are_all_kept(
             ours in prop::collection::btree_map(0..4usize, 0..3u8, 0..4),
@@ -304,6 +307,10 @@ mod tests {
         assert_eq!(
             merge("a\nb\n", "a\r\nb\r\n", "a\nB\n").unwrap(),
             "a\r\nB\r\n"
+        );
+        assert_eq!(
+            merge("a\nb\n", "A\r\nb\r\n", "a\r\nB\r\n").unwrap(),
+            "A\r\nB\r\n"
         );
         assert_eq!(
             merge("a\r\nb\r\n", "a\r\nB\r\n", "a\nb\n").unwrap(),

@@ -294,6 +294,7 @@ fn longest_ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::laws::config;
     use super::super::shortest_edit::tests::shortest;
     use super::*;
 
@@ -318,6 +319,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn changes_lead_from_one_text_to_the_other(
             a in prop::collection::vec(0..6usize, 0..40), b in prop::collection::vec(0..6usize, 0..40),

@@ -247,3 +247,47 @@ fn test_and_set_changes_only_what_is_as_expected() {
     );
     assert_eq!(main.get(&path("lock")).unwrap(), None);
 }
+
+#[derive(serde::Serialize, serde::Deserialize, Debug, PartialEq)]
+struct Server {
+    host: String,
+    port: u16,
+    tags: Vec<String>,
+}
+
+#[test]
+fn two_writers_of_different_fields_of_one_struct_merge() {
+    let main = branch();
+    let at = path("servers/alpha");
+    let start = Server {
+        host: "alpha".into(),
+        port: 80,
+        tags: vec!["eu".into()],
+    };
+    main.transact(&TransactOptions::new("start"), |view| {
+        view.store(&at, &start)
+    })
+    .unwrap();
+    let change = |edit: &dyn Fn(&mut Server), meanwhile: &dyn Fn()| {
+        let options = TransactOptions::new("change").isolation(Isolation::Snapshot);
+        let done = main.transact(&options, |view| {
+            let mut server: Server = view.load(&at)?.unwrap();
+            edit(&mut server);
+            meanwhile();
+            view.store(&at, &server)
+        });
+        assert_eq!(done.unwrap().attempts, 1);
+    };
+    change(&|server| server.port = 8080, &|| {
+        change(&|server| server.host = "alpha.example".into(), &|| {});
+    });
+    let merged: Server = main.tree().unwrap().read_value(&at).unwrap().unwrap();
+    assert_eq!(
+        merged,
+        Server {
+            host: "alpha.example".into(),
+            port: 8080,
+            tags: vec!["eu".into()]
+        }
+    );
+}

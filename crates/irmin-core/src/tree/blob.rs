@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::chunks::{self, CHUNKED_BYTES_MIN};
+use super::link::Place;
 use crate::codec::header;
 use crate::error::{Error, Result};
-use crate::store::Locator;
+use crate::store::StoreId;
 use crate::{Id, Key, Kind, ObjectStore};
 
 /// The largest value that lies inside its directory's node, in bytes.
@@ -86,29 +87,36 @@ pub(crate) struct BlobCell {
     pub(super) id: Id,
     pub(super) size: u64,
     pub(super) chunked: bool,
-    /// Set as soon as a store has it.
-    pub(super) stored: OnceLock<Option<Locator>>,
+    /// Set as soon as a store has it: the first store to have it.
+    pub(super) stored: OnceLock<Place>,
     /// The content, of a value that was made in memory.
     pub(super) bytes: Option<Bytes>,
 }
 
 impl BlobCell {
-    pub(super) fn stored(id: Id, size: u64, chunked: bool, locator: Option<Locator>) -> Self {
+    pub(super) fn stored(id: Id, size: u64, chunked: bool, place: Place) -> Self {
         Self {
             id,
             size,
             chunked,
-            stored: OnceLock::from(locator),
+            stored: OnceLock::from(place),
             bytes: None,
         }
     }
 
-    /// Returns the key under which a store has it.
-    pub(super) fn key(&self) -> Key {
-        Key {
+    /// Returns the key, if the given store is known to have the value.
+    pub(super) fn key_in(&self, store: StoreId) -> Option<Key> {
+        let place = self.stored.get().filter(|place| place.store == store)?;
+        Some(Key {
             id: self.id,
-            locator: self.stored.get().copied().flatten(),
-        }
+            locator: place.locator,
+        })
+    }
+
+    /// Returns the key to ask a store for.
+    fn key(&self, store: &dyn ObjectStore) -> Key {
+        self.key_in(store.store_id())
+            .unwrap_or_else(|| self.id.into())
     }
 }
 
@@ -203,8 +211,10 @@ impl Blob {
             Data::Inline(bytes) => Ok(bytes.clone()),
             Data::Object(cell, store) => match (&cell.bytes, store) {
                 (Some(bytes), _) => Ok(bytes.clone()),
-                (None, Some(store)) if cell.chunked => chunks::read(store.as_ref(), &cell.key()),
-                (None, Some(store)) => content(store.as_ref(), &cell.key()),
+                (None, Some(store)) if cell.chunked => {
+                    chunks::read(store.as_ref(), &cell.key(store.as_ref()))
+                }
+                (None, Some(store)) => content(store.as_ref(), &cell.key(store.as_ref())),
                 (None, None) => Err(Error::Missing { id: cell.id }),
             },
         }
@@ -217,7 +227,7 @@ impl Blob {
     pub fn copy_to(&self, out: &mut dyn io::Write) -> Result<()> {
         match &self.data {
             Data::Object(cell, Some(store)) if cell.chunked && cell.bytes.is_none() => {
-                chunks::copy(store.as_ref(), &cell.key(), out)
+                chunks::copy(store.as_ref(), &cell.key(store.as_ref()), out)
             }
             _ => out.write_all(&self.bytes()?).map_err(Error::Write),
         }

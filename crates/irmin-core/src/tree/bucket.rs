@@ -10,10 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::{BlobCell, INLINE_BYTES_MAX, Mode};
-use super::link::Link;
+use super::link::{Link, Places};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
-use crate::store::Locator;
 use crate::{Id, Kind};
 
 /// The most entries of a bucket; a directory part with more is an inner node.
@@ -255,13 +254,13 @@ impl Bucket {
     }
 
     /// Checks stored bytes and makes a bucket of them. Copies nothing.
-    pub(super) fn decode(bytes: Bytes, links: &[Option<Locator>]) -> Result<Self, DecodeError> {
+    pub(super) fn decode(bytes: Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("node", &bytes);
         reader.header(Kind::Node)?;
         if reader.u8()? != SHAPE_BUCKET {
             return Err(reader.error("a bucket expected"));
         }
-        let (end, subs) = decode_entries(&mut reader, links)?;
+        let (end, subs) = decode_entries(&mut reader, places)?;
         let exact = end == bytes.len();
         if !exact {
             return Err(DecodeError::new("node", end, "bytes after the end"));
@@ -278,11 +277,11 @@ impl Bucket {
     pub(super) fn decode_payload(
         bytes: &Bytes,
         from: usize,
-        links: &[Option<Locator>],
+        places: Places<'_>,
     ) -> Result<(Self, usize), DecodeError> {
         let mut reader = Reader::new("node", bytes);
         reader.take(from)?;
-        let (end, subs) = decode_entries(&mut reader, links)?;
+        let (end, subs) = decode_entries(&mut reader, places)?;
         let [version, kind] = header(Kind::Node);
         let whole = [&[version, kind, SHAPE_BUCKET], &bytes[from..end]].concat();
         Ok((
@@ -410,7 +409,7 @@ fn tag_parts(tag: u8) -> Option<(Class, Mode)> {
 /// Checks rows, names and values from the number of entries on; returns the end and the subs.
 fn decode_entries(
     reader: &mut Reader<'_>,
-    links: &[Option<Locator>],
+    places: Places<'_>,
 ) -> Result<(usize, Vec<Sub>), DecodeError> {
     let count = usize::from(reader.u8()?);
     if count > BUCKET_ENTRIES_MAX {
@@ -435,18 +434,18 @@ fn decode_entries(
         };
         let start = reader.offset();
         let value_len = usize::from(value_len);
-        let locator = links.get(subs.len()).copied().flatten();
+        let place = places.get(subs.len());
         match class {
             Class::Inline if value_len > INLINE_BYTES_MAX => {
                 return Err(reader.error("an inline value of over 128 bytes"));
             }
             Class::Inline => drop(reader.take(value_len)?),
-            Class::Dir => subs.push(Sub::Dir(Arc::new(Link::stored(reader.id()?, locator)))),
+            Class::Dir => subs.push(Sub::Dir(Arc::new(Link::stored(reader.id()?, place)))),
             Class::Blob | Class::Chunks => {
                 let (id, size) = (reader.id()?, reader.varint()?);
                 let chunked = class == Class::Chunks;
                 subs.push(Sub::Blob(Arc::new(BlobCell::stored(
-                    id, size, chunked, locator,
+                    id, size, chunked, place,
                 ))));
             }
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::{Blob, BlobCell, Data, blob_id, encode_blob, strip};
+use super::link::Place;
 use crate::codec::{Reader, header, put_varint};
 use crate::error::{Error, Result};
 use crate::{Id, Key, Kind, Object, ObjectStore};
@@ -148,7 +149,11 @@ fn put_small(store: &Arc<dyn ObjectStore>, blob: Blob) -> Result<Blob> {
 }
 
 fn stored(store: &Arc<dyn ObjectStore>, key: Key, size: u64, chunked: bool) -> Blob {
-    let cell = Arc::new(BlobCell::stored(key.id, size, chunked, key.locator));
+    let place = Place {
+        store: store.store_id(),
+        locator: key.locator,
+    };
+    let cell = Arc::new(BlobCell::stored(key.id, size, chunked, place));
     Blob::from_data(
         super::Mode::Normal,
         Data::Object(cell, Some(Arc::clone(store))),
@@ -189,7 +194,7 @@ impl List {
     }
 }
 
-fn put_object(
+pub(super) fn put_object(
     store: &dyn ObjectStore,
     id: Id,
     kind: Kind,

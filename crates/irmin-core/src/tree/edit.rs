@@ -123,7 +123,7 @@ impl Tree {
             return Ok(entry);
         };
         match &self.store {
-            Some(ours) if Arc::ptr_eq(ours, &theirs) => Ok(entry),
+            Some(ours) if ours.store_id() == theirs.store_id() => Ok(entry),
             None => {
                 self.store = Some(theirs);
                 Ok(entry)

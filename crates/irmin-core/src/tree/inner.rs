@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Sub};
-use super::link::Link;
+use super::link::{Link, Node, Places, Ref};
 use super::nibbles::{nibble, nibbles};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::short::Short;
-use crate::store::Locator;
+use crate::store::StoreId;
 use crate::{Id, Key, Kind, STEP_BYTES_MAX};
 
 const SHAPE_INNER: u8 = 1;
@@ -154,14 +154,14 @@ impl Inner {
     }
 
     /// Checks and decodes stored bytes.
-    pub(super) fn decode(bytes: &Bytes, links: &[Option<Locator>]) -> Result<Self, DecodeError> {
+    pub(super) fn decode(bytes: &Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("node", bytes);
         reader.header(Kind::Node)?;
         if reader.u8()? != SHAPE_INNER {
             return Err(reader.error("an unknown shape of node"));
         }
         let prefix = decode_prefix(&mut reader)?;
-        let (terminal, end) = Bucket::decode_payload(bytes, reader.offset(), links)?;
+        let (terminal, end) = Bucket::decode_payload(bytes, reader.offset(), places)?;
         reader.take(end - reader.offset())?;
         if terminal.slots().any(|slot| !slot.suffix.is_empty()) {
             return Err(reader.error("a terminal entry with a name"));
@@ -170,10 +170,10 @@ impl Inner {
         let lens = (0..bitmap.count_ones())
             .map(|_| reader.varint())
             .collect::<Result<Vec<_>, _>>()?;
-        let links = links.get(terminal.subs().len()..).unwrap_or_default();
+        let places = places.skip(terminal.subs().len());
         let mut children = Vec::with_capacity(lens.len());
         for (index, len) in lens.into_iter().enumerate() {
-            let link = Link::stored(reader.id()?, links.get(index).copied().flatten());
+            let link = Link::stored(reader.id()?, places.get(index));
             children.push(Child { len, link });
         }
         reader.end()?;
@@ -215,15 +215,15 @@ fn decode_prefix(reader: &mut Reader<'_>) -> Result<Short, DecodeError> {
     Ok(Short::new(&prefix))
 }
 
-/// Returns the keys of what a node points to, in the order of its encoding.
-pub(super) fn link_keys(node: &super::link::Node) -> Vec<Key> {
-    use super::link::Ref;
+/// Returns the keys that a store has for what a node points to, in the order of its encoding.
+pub(super) fn link_keys(node: &Node, store: StoreId) -> Vec<Key> {
     let mut keys = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| {
-        keys.extend(match target {
-            Ref::Node(link) => link.key(),
-            Ref::Blob(cell) => Some(cell.key()),
-        });
+        let (known, id) = match target {
+            Ref::Node(link) => (link.key_in(store), link.known_id()),
+            Ref::Blob(cell) => (cell.key_in(store), Some(cell.id)),
+        };
+        keys.extend(known.or(id.map(Key::from)));
     });
     keys
 }

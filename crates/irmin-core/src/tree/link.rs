@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::bucket::{Bucket, Sub};
 use super::inner::Inner;
 use crate::error::{Error, Result};
-use crate::store::Locator;
+use crate::store::{Locator, StoreId};
 use crate::{Id, Key, ObjectStore, Stored};
 
 /// The store that a tree loads from, if any.
@@ -15,9 +15,41 @@ pub(crate) type Store = Option<Arc<dyn ObjectStore>>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
     id: OnceLock<Id>,
-    /// Set once a store has the node.
-    stored: OnceLock<Option<Locator>>,
+    /// Set once a store has the node: the first store to have it.
+    stored: OnceLock<Place>,
     node: OnceLock<Arc<Node>>,
+}
+
+/// Where a store keeps an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) store: StoreId,
+    pub(crate) locator: Option<Locator>,
+}
+
+/// The places of what a stored object points to, in the order of its encoding.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    pub(crate) store: StoreId,
+    pub(crate) locators: &'a [Option<Locator>],
+}
+
+impl Places<'_> {
+    pub(crate) fn get(&self, index: usize) -> Place {
+        let locator = self.locators.get(index).copied().flatten();
+        Place {
+            store: self.store,
+            locator,
+        }
+    }
+
+    /// Leaves out the first places.
+    pub(crate) fn skip(self, count: usize) -> Self {
+        Self {
+            locators: self.locators.get(count..).unwrap_or_default(),
+            ..self
+        }
+    }
 }
 
 /// A node of a directory's radix tree.
@@ -29,11 +61,11 @@ pub(crate) enum Node {
 
 impl Link {
     /// Points to a stored node, to be loaded when needed.
-    pub(crate) fn stored(id: Id, locator: Option<Locator>) -> Self {
+    pub(crate) fn stored(id: Id, place: Place) -> Self {
         let node = OnceLock::new();
         Self {
             id: OnceLock::from(id),
-            stored: OnceLock::from(locator),
+            stored: OnceLock::from(place),
             node,
         }
     }
@@ -57,17 +89,23 @@ impl Link {
         let _same = self.id.set(id);
     }
 
-    /// Returns the key, if a store has the node.
-    pub(super) fn key(&self) -> Option<Key> {
+    /// Returns the key, if the given store is known to have the node.
+    pub(super) fn key_in(&self, store: StoreId) -> Option<Key> {
+        let place = self.stored.get().filter(|place| place.store == store)?;
         Some(Key {
             id: self.known_id()?,
-            locator: *self.stored.get()?,
+            locator: place.locator,
         })
     }
 
-    pub(super) fn set_stored(&self, locator: Option<Locator>) {
-        // Two threads that store the same node at once both have a good locator.
-        let _either = self.stored.set(locator);
+    /// Returns the key, if any store has the node.
+    pub(super) fn place(&self) -> Option<(Id, Place)> {
+        Some((self.known_id()?, *self.stored.get()?))
+    }
+
+    pub(super) fn set_stored(&self, place: Place) {
+        // The first place is kept: it is as good as another.
+        let _first = self.stored.set(place);
     }
 
     pub(super) fn loaded(&self) -> Option<&Arc<Node>> {
@@ -118,17 +156,28 @@ pub(super) fn load_all(store: &Store, links: &[&Link]) -> Result<()> {
         .iter()
         .filter(|link| link.node.get().is_none())
         .collect();
-    let keys: Vec<_> = missing.iter().filter_map(|link| link.key()).collect();
-    let Some(store) = store else {
-        let absent = keys.first().map(|key| Error::Missing { id: key.id });
-        return absent.map_or(Ok(()), Err);
+    let Some(first) = missing.first() else {
+        return Ok(());
     };
+    let absent = || Error::Missing {
+        id: first.known_id().unwrap_or(Id::NULL),
+    };
+    let store = store.as_ref().ok_or_else(absent)?;
+    let own = store.store_id();
+    // A node that another store has may be here too, at another place.
+    let keys: Vec<Key> = missing
+        .iter()
+        .map(|link| {
+            link.key_in(own)
+                .unwrap_or_else(|| link.known_id().unwrap_or(Id::NULL).into())
+        })
+        .collect();
     let mut failure = None;
     store.get_many(&keys, &mut |index, stored| {
         let id = keys[index].id;
         match stored
             .ok_or(Error::Missing { id })
-            .and_then(|stored| Node::decode(id, &stored))
+            .and_then(|stored| Node::decode(id, own, &stored))
         {
             Ok(node) => drop(missing[index].node.set(Arc::new(node))),
             Err(error) => failure = Some(error),
@@ -146,12 +195,16 @@ impl Node {
         }
     }
 
-    fn decode(id: Id, stored: &Stored) -> Result<Self> {
+    fn decode(id: Id, store: StoreId, stored: &Stored) -> Result<Self> {
+        let places = Places {
+            store,
+            locators: &stored.links,
+        };
         let node = match stored.bytes.get(2) {
             Some(&super::bucket::SHAPE_BUCKET) => {
-                Bucket::decode(stored.bytes.clone(), &stored.links).map(Self::Bucket)
+                Bucket::decode(stored.bytes.clone(), places).map(Self::Bucket)
             }
-            _ => Inner::decode(&stored.bytes, &stored.links).map(Self::Inner),
+            _ => Inner::decode(&stored.bytes, places).map(Self::Inner),
         };
         node.map_err(|source| Error::Decode { id, source })
     }

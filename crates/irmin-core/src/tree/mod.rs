@@ -31,7 +31,7 @@ pub use walk::{Order, Walk, WalkOptions};
 use crate::error::{Error, Result};
 use crate::{Id, Key, ObjectStore, Path, Step};
 use bucket::Slot;
-use link::{Link, Store};
+use link::{Link, Place, Store};
 
 /// An immutable tree of blobs, as a value: clone it to keep a version, edit the clone.
 ///
@@ -71,8 +71,12 @@ impl Tree {
     /// Points to a stored tree. Reads nothing.
     #[must_use]
     pub fn load(store: Arc<dyn ObjectStore>, key: Key) -> Self {
+        let place = Place {
+            store: store.store_id(),
+            locator: key.locator,
+        };
         Self {
-            root: Arc::new(Link::stored(key.id, key.locator)),
+            root: Arc::new(Link::stored(key.id, place)),
             store: Some(store),
         }
     }
@@ -81,15 +85,12 @@ impl Tree {
     /// A tree that is not wholly stored is returned as it is.
     #[must_use]
     pub fn unloaded(&self) -> Self {
-        match self.root.key() {
-            Some(key) => {
-                let root = Arc::new(Link::stored(key.id, key.locator));
-                Self {
-                    root,
-                    store: self.store.clone(),
-                }
-            }
-            None => self.clone(),
+        match (self.root.place(), &self.store) {
+            (Some((id, place)), Some(store)) if place.store == store.store_id() => Self {
+                root: Arc::new(Link::stored(id, place)),
+                store: self.store.clone(),
+            },
+            _ => self.clone(),
         }
     }
 
@@ -177,19 +178,26 @@ impl Tree {
         self.root.known_id().ok_or(Error::Missing { id: Id::NULL })
     }
 
-    /// Stores all that is not stored yet, children before parents in one batch a level, and
-    /// returns the root's key. The tree stays as it is, and knows where its nodes are.
+    /// Stores all that the store does not have yet, children before parents in one batch a level,
+    /// and returns the root's key. The tree stays as it is, and knows where its nodes are. Of a
+    /// tree that was loaded from another store, everything is read from there.
     ///
     /// # Errors
-    /// [`Error::Store`] when the store fails; [`Error::Missing`] if a part of another store is not
-    /// in this one.
+    /// [`Error::Store`] when the store fails, [`Error::Missing`] when the other store lacks
+    /// something.
     pub fn persist(&self, store: &Arc<dyn ObjectStore>) -> Result<Key> {
         persist::persist(self, store)
     }
 
-    /// Makes the tree load from the store that it was just persisted to.
-    pub(crate) fn adopt_store(&mut self, store: Arc<dyn ObjectStore>) {
-        self.store.get_or_insert(store);
+    /// Returns this tree as the store has it that it was just persisted to under `key`.
+    pub(crate) fn in_store(&self, store: &Arc<dyn ObjectStore>, key: Key) -> Self {
+        match &self.store {
+            Some(own) if own.store_id() != store.store_id() => Self::load(Arc::clone(store), key),
+            _ => Self {
+                root: Arc::clone(&self.root),
+                store: Some(Arc::clone(store)),
+            },
+        }
     }
 
     /// Returns the store that the tree loads from.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::blob::{BlobCell, encode_blob};
+use super::blob::{Blob, BlobCell, Data, Mode, encode_blob};
 use super::inner::link_keys;
-use super::link::{Link, Node, Ref};
+use super::link::{Link, Node, Place, Ref, Store, load_all};
 use super::{Tree, chunks};
 use crate::error::{Error, Result};
 use crate::{Id, Key, Kind, Object, ObjectStore};
@@ -16,7 +16,10 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// Sees to it that the ids of a node and all below are known.
 pub(super) fn hash(root: &Link) -> Result<()> {
-    for level in levels(root, &|link| link.known_id().is_some()).iter().rev() {
+    for level in levels(root, &None, &|link| link.known_id().is_some())?
+        .iter()
+        .rev()
+    {
         for link in level {
             if let Some(node) = link.loaded() {
                 link.set_id(Id::of(&encode(node)));
@@ -28,30 +31,30 @@ pub(super) fn hash(root: &Link) -> Result<()> {
 
 /// See [`Tree::persist`].
 pub(super) fn persist(tree: &Tree, store: &Arc<dyn ObjectStore>) -> Result<Key> {
-    if let Some(key) = tree.root.key() {
-        let foreign = tree
-            .store
-            .as_ref()
-            .is_some_and(|own| !Arc::ptr_eq(own, store));
-        if foreign && store.get(&key.id.into())?.is_none() {
-            return Err(Error::Missing { id: key.id });
-        }
-        return Ok(key);
-    }
-    let levels = levels(&tree.root, &|link| link.key().is_some());
+    let target = store.store_id();
+    let levels = levels(&tree.root, &tree.store, &|link| {
+        link.key_in(target).is_some()
+    })?;
+    let mut root = tree.root.key_in(target);
     for level in levels.iter().rev() {
-        put_blobs(store.as_ref(), level)?;
-        put_nodes(store.as_ref(), level)?;
+        put_blobs(store.as_ref(), &tree.store, level)?;
+        root = put_nodes(store.as_ref(), level)?;
     }
-    tree.root.key().ok_or(Error::Missing { id: Id::NULL })
+    root.ok_or(Error::Missing { id: Id::NULL })
 }
 
-/// Returns the links that are not `done`, by depth, without looking below those that are.
-fn levels<'a>(root: &'a Link, done: &dyn Fn(&Link) -> bool) -> Vec<Vec<&'a Link>> {
+/// Returns the links that are not `done`, by depth, without looking below those that are. All of
+/// them are loaded.
+fn levels<'a>(
+    root: &'a Link,
+    store: &Store,
+    done: &dyn Fn(&Link) -> bool,
+) -> Result<Vec<Vec<&'a Link>>> {
     let mut levels = Vec::new();
     let mut level = vec![root];
     level.retain(|link| !done(link));
     while !level.is_empty() {
+        load_all(store, &level)?;
         let mut next = Vec::new();
         for node in level.iter().filter_map(|link| link.loaded()) {
             node.for_each_ref(&mut |target| match target {
@@ -61,7 +64,7 @@ fn levels<'a>(root: &'a Link, done: &dyn Fn(&Link) -> bool) -> Vec<Vec<&'a Link>
         }
         levels.push(std::mem::replace(&mut level, next));
     }
-    levels
+    Ok(levels)
 }
 
 fn encode(node: &Node) -> Bytes {
@@ -72,58 +75,59 @@ fn encode(node: &Node) -> Bytes {
 }
 
 /// Stores the large values that the nodes of a level brought along.
-fn put_blobs(store: &dyn ObjectStore, level: &[&Link]) -> Result<()> {
+fn put_blobs(store: &dyn ObjectStore, from: &Store, level: &[&Link]) -> Result<()> {
+    let target = store.store_id();
     let mut pending: Vec<&Arc<BlobCell>> = Vec::new();
     for node in level.iter().filter_map(|link| link.loaded()) {
-        node.for_each_ref(&mut |target| match target {
-            Ref::Blob(cell) if cell.stored.get().is_none() => pending.push(cell),
+        node.for_each_ref(&mut |reference| match reference {
+            Ref::Blob(cell) if cell.key_in(target).is_none() => pending.push(cell),
             _ => {}
         });
     }
     for cell in pending {
-        let Some(bytes) = &cell.bytes else { continue };
+        let blob = Blob::from_data(Mode::Normal, Data::Object(Arc::clone(cell), from.clone()));
+        let bytes = blob.bytes()?;
         let key = if cell.chunked {
-            chunks::put(store, bytes)?
+            chunks::put(store, &bytes)?
         } else {
-            let bytes = encode_blob(bytes);
-            let object = Object {
-                id: cell.id,
-                kind: Kind::Blob,
-                bytes: &bytes,
-                links: &[],
-                generation: 0,
-            };
-            store
-                .put_many(&[object])?
-                .first()
-                .copied()
-                .unwrap_or_else(|| cell.id.into())
+            chunks::put_object(store, cell.id, Kind::Blob, &encode_blob(&bytes), &[])?
         };
-        // Two threads that store the same value at once both have a good locator.
-        let _either = cell.stored.set(key.locator);
+        // The first place is kept: it is as good as another.
+        let _first = cell.stored.set(Place {
+            store: target,
+            locator: key.locator,
+        });
     }
     Ok(())
 }
 
-/// Stores the nodes of a level in batches.
-fn put_nodes(store: &dyn ObjectStore, level: &[&Link]) -> Result<()> {
+/// Stores the nodes of a level in batches; returns the key of the last one.
+fn put_nodes(store: &dyn ObjectStore, level: &[&Link]) -> Result<Option<Key>> {
+    let target = store.store_id();
     let mut batch = Vec::new();
     let mut bytes = 0;
+    let mut last = None;
     for link in level {
         let Some(node) = link.loaded() else { continue };
         let encoded = encode(node);
         bytes += encoded.len();
         let id = link.known_id().unwrap_or_else(|| Id::of(&encoded));
-        batch.push((*link, id, encoded, link_keys(node)));
+        batch.push((*link, id, encoded, link_keys(node, target)));
         if bytes >= BATCH_BYTES {
-            put_batch(store, &std::mem::take(&mut batch))?;
+            last = put_batch(store, &std::mem::take(&mut batch))?;
             bytes = 0;
         }
     }
-    put_batch(store, &batch)
+    Ok(put_batch(store, &batch)?.or(last))
 }
 
-fn put_batch(store: &dyn ObjectStore, batch: &[(&Link, Id, Bytes, Vec<Key>)]) -> Result<()> {
+fn put_batch(
+    store: &dyn ObjectStore,
+    batch: &[(&Link, Id, Bytes, Vec<Key>)],
+) -> Result<Option<Key>> {
+    if batch.is_empty() {
+        return Ok(None);
+    }
     let objects: Vec<_> = batch
         .iter()
         .map(|(_, id, bytes, links)| Object {
@@ -134,9 +138,13 @@ fn put_batch(store: &dyn ObjectStore, batch: &[(&Link, Id, Bytes, Vec<Key>)]) ->
             generation: 0,
         })
         .collect();
-    for ((link, id, ..), key) in batch.iter().zip(store.put_many(&objects)?) {
+    let keys = store.put_many(&objects)?;
+    for ((link, id, ..), key) in batch.iter().zip(&keys) {
         link.set_id(*id);
-        link.set_stored(key.locator);
+        link.set_stored(Place {
+            store: store.store_id(),
+            locator: key.locator,
+        });
     }
-    Ok(())
+    Ok(keys.last().copied())
 }

@@ -37,7 +37,7 @@ impl Tree {
                 continue;
             }
             stats.loaded += 1;
-            stats.dirty += u64::from(link.key().is_none());
+            stats.dirty += u64::from(link.place().is_none());
             stats.shared += u64::from(Arc::strong_count(node) > 1);
             node.for_each_ref(&mut |target| match target {
                 Ref::Node(link) => pending.push(link),

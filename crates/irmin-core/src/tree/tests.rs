@@ -149,7 +149,7 @@ proptest! {
         let head = [1, 3, bytes.first().copied().unwrap_or(0) & 1];
         bytes.splice(..bytes.len().min(3), head);
         let stored = crate::Stored { bytes: bytes.into(), links: Vec::new(), generation: 0 };
-        let store = Fixed(stored);
+        let store = Fixed(stored, crate::StoreId::fresh());
         let tree = Tree::load(Arc::new(store), Id::NULL.into());
         let _any = tree.entries().map(|entries| entries.take(100).count());
         let _any = tree.get(&path("abc"));
@@ -157,9 +157,13 @@ proptest! {
 }
 
 /// A store that answers every question with the same object.
-struct Fixed(crate::Stored);
+struct Fixed(crate::Stored, crate::StoreId);
 
 impl ObjectStore for Fixed {
+    fn store_id(&self) -> crate::StoreId {
+        self.1
+    }
+
     fn get_many(
         &self,
         keys: &[Key],
@@ -361,4 +365,41 @@ fn names_come_in_byte_order() {
         tree.set(&path(name), "").unwrap();
     }
     assert_eq!(names(&tree), ["a", "a-", "a.b", "ab", "b"]);
+}
+
+/// A tree that one store has is not stored in another one, and locators of one mean something else
+/// in the other.
+#[test]
+fn a_tree_persists_to_any_number_of_stores() {
+    let build = || {
+        let mut tree = Tree::empty();
+        for i in 0..100 {
+            tree.set(&path(&format!("d{}/f{i}", i % 3)), vec![7; i * 4])
+                .unwrap();
+        }
+        tree
+    };
+    let stores = [memory(), memory(), memory()];
+    // Objects of another tree, so that equal locators would lead to wrong objects.
+    let mut noise = Tree::empty();
+    noise.set(&path("noise"), "x").unwrap();
+    noise.persist(&stores[1]).unwrap();
+    let tree = build();
+    let mut copy = Tree::load(Arc::clone(&stores[0]), tree.persist(&stores[0]).unwrap());
+    let expected = tree.id().unwrap();
+    for (store, tree) in [(&stores[1], &tree), (&stores[2], &copy.clone())] {
+        let key = tree.persist(store).unwrap();
+        let loaded = Tree::load(Arc::clone(store), key);
+        assert_eq!(loaded.id().unwrap(), expected);
+        assert!(loaded.diff(&build()).unwrap().is_empty());
+        for found in loaded.walk(WalkOptions::default()) {
+            if let (_, Entry::Blob(blob)) = found.unwrap() {
+                blob.bytes().unwrap();
+            }
+        }
+    }
+    copy.set(&path("d1/new"), "1").unwrap();
+    let key = copy.persist(&stores[2]).unwrap();
+    let loaded = Tree::load(Arc::clone(&stores[2]), key);
+    assert_eq!(loaded.walk(WalkOptions::default()).count(), 104);
 }

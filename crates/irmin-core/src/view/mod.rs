@@ -6,6 +6,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub use reads::Read;
 use reads::Seen;
@@ -144,6 +146,27 @@ impl View {
         Ok(changed)
     }
 
+    /// Loads the value at a path, a struct or map from a directory and a scalar from a blob.
+    /// `None` if there is nothing. Reads only what is below the path.
+    ///
+    /// # Errors
+    /// [`Error::Typed`](crate::Error::Typed) with the path of what is no such value.
+    pub fn load<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>> {
+        self.record(Read::Entry(path.clone()))?;
+        self.tree.read_value(path)
+    }
+
+    /// Stores a value at a path: one entry for each field of a struct or map, so that two people
+    /// who change two fields merge.
+    ///
+    /// # Errors
+    /// [`Error::Typed`](crate::Error::Typed) with the path of what cannot be in a tree.
+    pub fn store<T: Serialize + ?Sized>(&mut self, path: &Path, value: &T) -> Result<bool> {
+        let changed = self.tree.write_value(path, value)?;
+        self.writes.insert(path.clone());
+        Ok(changed)
+    }
+
     /// Opens a view on this view: absorb it to keep what it did, or drop it.
     #[must_use]
     pub fn nested(&self) -> Self {
@@ -152,24 +175,20 @@ impl View {
 
     /// Takes over what a nested view read and wrote. `false`, and nothing happens, if this view
     /// was written to since the other one was opened.
-    pub fn absorb(&mut self, nested: Self) -> bool {
+    ///
+    /// # Errors
+    /// As [`Tree::get`].
+    pub fn absorb(&mut self, nested: Self) -> Result<bool> {
         if !nested.base.same(&self.tree) {
-            return false;
+            return Ok(false);
         }
-        let mut reads = self.reads.borrow_mut();
-        for (read, seen) in nested.reads.into_inner() {
-            if !self
-                .writes
-                .iter()
-                .any(|written| read.path().starts_with(written))
-            {
-                reads.entry(read).or_insert(seen);
-            }
+        for read in nested.reads.into_inner().into_keys() {
+            // The nested view saw this view's writes; what counts is what lies below them.
+            self.record(read)?;
         }
-        drop(reads);
         self.tree = nested.tree;
         self.writes.extend(nested.writes);
-        true
+        Ok(true)
     }
 
     /// Returns what was read of the tree below, each thing once, in order.

@@ -61,12 +61,12 @@ fn a_nested_view_is_kept_or_dropped() {
     let mut dropped = view.nested();
     dropped.set(&path("c"), "3").unwrap();
     drop(dropped);
-    assert!(view.absorb(kept));
+    assert!(view.absorb(kept).unwrap());
     assert_eq!(view.get(&path("b")).unwrap().unwrap(), "2");
     assert_eq!(view.get(&path("c")).unwrap(), None);
     assert!(view.reads().iter().any(|read| *read.path() == path("a")));
     let late = View::new(tree(&[("other", "1")]));
-    assert!(!view.absorb(late));
+    assert!(!view.absorb(late).unwrap());
 }
 
 #[test]
@@ -87,4 +87,19 @@ fn a_view_that_writes_what_is_there_changed_nothing() {
     assert!(view.is_changed().unwrap());
     view.set(&path("a"), "1").unwrap();
     assert!(!view.is_changed().unwrap());
+}
+
+/// A nested view lists a directory in which its parent has written. What the parent wrote is not in
+/// any tree that others commit, so it must not count as what was read of them.
+#[test]
+fn what_a_parent_wrote_is_no_read_of_its_nested_view() {
+    let mut view = View::new(tree(&[("d/old", "1"), ("x", "1")]));
+    view.set(&path("d/mine"), "2").unwrap();
+    let nested = view.nested();
+    assert_eq!(nested.list(&path("d"), None, 10).unwrap().len(), 2);
+    assert!(view.absorb(nested).unwrap());
+    let unrelated = tree(&[("d/old", "1"), ("x", "2")]);
+    assert_eq!(view.stale(&unrelated).unwrap(), None);
+    let listed_differs = tree(&[("d/old", "1"), ("d/theirs", "1"), ("x", "1")]);
+    assert_eq!(view.stale(&listed_differs).unwrap(), Some(path("d")));
 }

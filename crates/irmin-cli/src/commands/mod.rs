@@ -1,0 +1,103 @@
+//! The commands, one file each.
+
+mod batch;
+mod blame;
+mod branch;
+mod completions;
+mod counter;
+mod diff;
+mod dot;
+mod dump;
+mod export;
+mod get;
+mod import;
+mod init;
+mod load;
+mod log;
+mod ls;
+mod man;
+mod merge;
+mod names;
+mod reset;
+mod revert;
+mod rm;
+mod rules;
+mod set;
+mod show;
+mod stats;
+mod tag;
+mod tour;
+mod tree;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::failure::Outcome;
+
+/// What the program can do, in the order of the help.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Init(init::Args),
+    Tour(tour::Args),
+    Get(get::Args),
+    Set(set::Args),
+    Rm(rm::Args),
+    Ls(ls::Args),
+    Tree(tree::Args),
+    Load(load::Args),
+    Dump(dump::Args),
+    Import(import::Args),
+    Export(export::Args),
+    Batch(batch::Args),
+    Log(log::Args),
+    Show(show::Args),
+    Diff(diff::Args),
+    Blame(blame::Args),
+    Branch(branch::Args),
+    Tag(tag::Args),
+    Merge(merge::Args),
+    Reset(reset::Args),
+    Revert(revert::Args),
+    Rules(rules::Args),
+    Counter(counter::Args),
+    Verify(verify::Args),
+    Stats(stats::Args),
+    Dot(dot::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Runs a command.
+pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
+    match command {
+        Command::Init(args) => init::run(args, context),
+        Command::Tour(args) => tour::run(args, context),
+        Command::Get(args) => get::run(args, context),
+        Command::Set(args) => set::run(args, context),
+        Command::Rm(args) => rm::run(args, context),
+        Command::Ls(args) => ls::run(args, context),
+        Command::Tree(args) => tree::run(args, context),
+        Command::Load(args) => load::run(args, context),
+        Command::Dump(args) => dump::run(args, context),
+        Command::Import(args) => import::run(args, context),
+        Command::Export(args) => export::run(args, context),
+        Command::Batch(args) => batch::run(args, context),
+        Command::Log(args) => log::run(args, context),
+        Command::Show(args) => show::run(args, context),
+        Command::Diff(args) => diff::run(args, context),
+        Command::Blame(args) => blame::run(args, context),
+        Command::Branch(args) => branch::run(args, context),
+        Command::Tag(args) => tag::run(args, context),
+        Command::Merge(args) => merge::run(args, context),
+        Command::Reset(args) => reset::run(args, context),
+        Command::Revert(args) => revert::run(args, context),
+        Command::Rules(args) => rules::run(args, context),
+        Command::Counter(args) => counter::run(args, context),
+        Command::Verify(args) => verify::run(args, context),
+        Command::Stats(args) => stats::run(args, context),
+        Command::Dot(args) => dot::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
+    }
+}

@@ -1,0 +1,69 @@
+//! What `irmin branch` and `irmin tag` share: lists of names.
+
+use irminsule::{Commit, Id};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::paint::Style;
+use crate::quote::quote;
+
+/// A name in a list.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) id: Id,
+    /// Whether it is the branch that commands work with.
+    pub(super) is_current: bool,
+}
+
+/// Lists names with their commits.
+pub(super) fn list(context: &mut Context, names: &[Named]) -> Result<(), Failure> {
+    let repo = context.repo()?;
+    let widths = names.iter().map(|named| named.name.chars().count());
+    let width = widths.max().unwrap_or(0);
+    for named in names {
+        let commit = repo.must_load(named.id)?;
+        if context.ui.is_json() {
+            context.ui.json(&json!({
+                "name": named.name,
+                "commit": named.id.to_string(),
+                "current": named.is_current,
+            }))?;
+            continue;
+        }
+        let mark = if named.is_current { '*' } else { ' ' };
+        let padding = " ".repeat(width - named.name.chars().count());
+        let name = context.ui.paint(Style::Name, &named.name);
+        let id = context.ui.paint(Style::Id, named.id.short());
+        let subject = quote(commit.info().subject().as_bytes());
+        context
+            .ui
+            .line(format!("{mark} {name}{padding}  {id}  {subject}"))?;
+    }
+    Ok(())
+}
+
+/// Tells that a name was given to a commit.
+pub(super) fn made(context: &mut Context, name: &str, commit: &Commit) -> Result<(), Failure> {
+    if context.ui.is_json() {
+        let id = commit.id().to_string();
+        return context.ui.json(&json!({"name": name, "commit": id}));
+    }
+    let name = context.ui.paint_talk(Style::Name, name);
+    let id = context.ui.paint_talk(Style::Id, commit.id().short());
+    context.ui.say(format!("{name} is at {id}"));
+    Ok(())
+}
+
+/// Tells that a name was taken away, and where it was.
+pub(super) fn deleted(context: &mut Context, name: &str, id: Id) -> Result<(), Failure> {
+    if context.ui.is_json() {
+        return context
+            .ui
+            .json(&json!({"name": name, "was": id.to_string()}));
+    }
+    let name = context.ui.paint_talk(Style::Name, name);
+    let id = context.ui.paint_talk(Style::Id, id.short());
+    context.ui.say(format!("deleted {name} (was {id})"));
+    Ok(())
+}
