@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::{BlobCell, INLINE_BYTES_MAX, Mode};
+use super::chunks::CHUNKED_BYTES_MIN;
 use super::link::{Link, Places};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
@@ -444,6 +445,14 @@ fn decode_entries(
             Class::Blob | Class::Chunks => {
                 let (id, size) = (reader.id()?, reader.varint()?);
                 let chunked = class == Class::Chunks;
+                let fits = if chunked {
+                    size >= CHUNKED_BYTES_MIN as u64
+                } else {
+                    (INLINE_BYTES_MAX as u64 + 1..CHUNKED_BYTES_MIN as u64).contains(&size)
+                };
+                if !fits {
+                    return Err(reader.error("a value stored as one of another size would be"));
+                }
                 subs.push(Sub::Blob(Arc::new(BlobCell::stored(
                     id, size, chunked, place,
                 ))));

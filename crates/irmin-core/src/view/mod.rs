@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 pub use reads::Read;
 use reads::Seen;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::{Blob, Entry, EntryKind, Path, Step, Tree};
 
 /// A temporary store over a tree: the staging area of a transaction.
@@ -193,14 +193,14 @@ impl View {
         Self::new(self.tree.clone())
     }
 
-    /// Takes over what a nested view read and wrote. `false`, and nothing happens, if this view
-    /// was written to since the other one was opened.
+    /// Takes over what a nested view read and wrote.
     ///
     /// # Errors
-    /// As [`Tree::get`].
-    pub fn absorb(&mut self, nested: Self) -> Result<bool> {
+    /// [`Error::NestedOutdated`], and nothing happens, if this view was written to since the other
+    /// one was opened; as [`Tree::get`].
+    pub fn absorb(&mut self, nested: Self) -> Result<()> {
         if !nested.base.same(&self.tree) {
-            return Ok(false);
+            return Err(Error::NestedOutdated);
         }
         for read in nested.reads.into_inner().into_keys() {
             // The nested view saw this view's writes; what counts is what lies below them.
@@ -211,7 +211,7 @@ impl View {
             let both = self.writes.entry(path).or_default();
             both.removed |= written.removed;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Returns what was read of the tree below, each thing once, in order.
