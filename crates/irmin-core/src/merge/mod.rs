@@ -80,6 +80,18 @@ pub enum Resolution {
     Entry(Option<Entry>),
 }
 
+impl Resolution {
+    /// Returns what this puts in the place of a conflict.
+    fn entry(self, conflict: &Conflict) -> Option<Entry> {
+        match self {
+            Self::Ours => conflict.ours.clone(),
+            Self::Theirs => conflict.theirs.clone(),
+            Self::Base => conflict.base.clone(),
+            Self::Entry(entry) => entry,
+        }
+    }
+}
+
 impl Merged {
     /// Returns the conflicts that are not settled, by path.
     #[must_use]
@@ -111,27 +123,27 @@ impl Merged {
         let Some(position) = position else {
             return Err(Error::NoConflict { path: path.clone() });
         };
-        let conflict = &self.conflicts[position];
-        let entry = match resolution {
-            Resolution::Ours => conflict.ours.clone(),
-            Resolution::Theirs => conflict.theirs.clone(),
-            Resolution::Base => conflict.base.clone(),
-            Resolution::Entry(entry) => entry,
-        };
+        let entry = resolution.entry(&self.conflicts[position]);
         put(&mut self.tree, path, entry)?;
         self.conflicts.remove(position);
         Ok(())
     }
 
-    /// Settles all conflicts in the same way.
+    /// Settles all conflicts in the same way, or none if that fails.
     ///
     /// # Errors
     /// As [`Tree::set`].
     pub fn resolve_all(&mut self, resolution: &Resolution) -> Result<()> {
-        while let Some(conflict) = self.conflicts.first() {
-            let path = conflict.path.clone();
-            self.resolve(&path, resolution.clone())?;
+        let mut tree = self.tree.clone();
+        for conflict in &self.conflicts {
+            put(
+                &mut tree,
+                &conflict.path,
+                resolution.clone().entry(conflict),
+            )?;
         }
+        self.tree = tree;
+        self.conflicts.clear();
         Ok(())
     }
 }
