@@ -3,11 +3,14 @@
 mod help;
 
 use std::any::Any;
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
+
+use irminsule::PathError;
 
 use crate::commands::{self, Command};
 use crate::context::Context;
@@ -75,7 +78,7 @@ fn run_unguarded(args: &[OsString]) -> Outcome {
     let matches = command().try_get_matches_from(args);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error, args),
     };
     let ui = Ui::new(cli.common.json);
     let mut context = Context::new(ui, cli.common);
@@ -104,7 +107,7 @@ fn conclude(outcome: Outcome) -> ExitCode {
 }
 
 /// Says what is wrong with the arguments, or prints the help that was asked for.
-fn refuse(error: &clap::Error) -> Outcome {
+fn refuse(error: &clap::Error, args: &[OsString]) -> Outcome {
     let text = error.to_string();
     if !error.use_stderr() {
         let mut ui = Ui::new(false);
@@ -116,12 +119,28 @@ fn refuse(error: &clap::Error) -> Outcome {
         return Err(Failure::new("no command given")
             .hint("'irmin --help' lists the commands; 'irmin init' is the first one to use"));
     }
+    if let Some(error) = error
+        .source()
+        .and_then(|source| source.downcast_ref::<PathError>())
+    {
+        return Err(error.clone().into());
+    }
     Err(match usage_failure(&text) {
         Failure::Error { message, hints } if hints.is_empty() => {
-            Failure::new(message).hint("'irmin COMMAND --help' tells what a command takes")
+            let name = subcommand(args).unwrap_or_else(|| "COMMAND".to_owned());
+            Failure::new(message).hint(format!("'irmin {name} --help' tells what it takes"))
         }
         failure => failure,
     })
+}
+
+/// Returns the name of the command among the arguments.
+fn subcommand(args: &[OsString]) -> Option<String> {
+    let command = command();
+    let mut names = args.iter().filter_map(|arg| arg.to_str());
+    names
+        .find(|name| command.find_subcommand(name).is_some())
+        .map(str::to_owned)
 }
 
 /// Turns the parser's paragraphs into one line and hints.
@@ -155,6 +174,15 @@ fn defect(panic: &(dyn Any + Send)) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_becomes_one_line_with_a_way_out() {
+        let Failure::Error { message, hints } = defect(&"went\n  wrong") else {
+            panic!("an error expected");
+        };
+        assert_eq!(message, "a defect of irmin: went wrong");
+        assert_eq!(hints.len(), 1);
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -84,9 +84,12 @@ impl Failure {
 
 /// Writes an error of the system without the number at its end.
 fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.rfind(" (os error").unwrap_or(text.len());
-    text[..end].to_lowercase()
+    without_number(&error.to_string()).to_lowercase()
+}
+
+fn without_number(text: &str) -> &str {
+    text.split_once(" (os error")
+        .map_or(text, |(before, _)| before)
 }
 
 impl From<Error> for Failure {
@@ -96,7 +99,10 @@ impl From<Error> for Failure {
         {
             return Self::BrokenPipe;
         }
-        let failure = Self::new(error.to_string());
+        if let Error::Read(source) = &error {
+            return Self::file("read", std::path::Path::new("stdin"), source);
+        }
+        let failure = Self::new(without_number(&error.to_string()));
         match hints::of(&error) {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -118,7 +124,8 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Store(error) => error.into(),
-            _ => Self::new(error.to_string()),
+            _ => Self::new(error.to_string())
+                .hint("write it as --repo DIR, or as --repo pack:DIR; '.' is here"),
         }
     }
 }

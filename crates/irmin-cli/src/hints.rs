@@ -2,7 +2,7 @@
 
 use std::io;
 
-use irminsule::{Error, RevisionError, StoreError, TransactionError};
+use irminsule::{Error, RevisionError, StoreError, TransactionError, TypedError};
 
 /// Returns what to do about an error of the library.
 pub(crate) fn of(error: &Error) -> Option<String> {
@@ -22,6 +22,12 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::Transaction(TransactionError::TooManyAttempts { .. }) => {
             some("others keep changing what this reads; try again")
         }
+        Error::Typed(TypedError::Key { .. }) => {
+            some("a key becomes a step of a path: give it another name")
+        }
+        Error::Typed(TypedError::NotJson { .. }) => {
+            some("'irmin get PATH' prints a value as it is, 'irmin export' writes a directory")
+        }
         Error::Decode { .. } | Error::Missing { .. } | Error::History(_) => damaged(),
         _ => None,
     }
@@ -33,6 +39,9 @@ fn of_store(error: &StoreError) -> Option<String> {
         StoreError::AlreadyExists { .. } => some("it is ready to be used"),
         StoreError::Locked { .. } => {
             some("one process at a time can use it; wait for that one, or end it")
+        }
+        StoreError::UnsupportedFormat { .. } => {
+            some("it may be of another version of irmin, or no repository at all")
         }
         StoreError::Corrupt { .. } => damaged(),
         StoreError::Io { source, .. } => of_io(source),
@@ -68,6 +77,7 @@ pub(crate) fn of_io(error: &io::Error) -> Option<String> {
         io::ErrorKind::PermissionDenied => some("check the permissions with 'ls -l'"),
         io::ErrorKind::StorageFull => some("make room and try again; nothing was lost"),
         io::ErrorKind::IsADirectory => some("'irmin import DIR PATH' takes a whole directory"),
+        io::ErrorKind::AlreadyExists => some("it is in the way; choose another name"),
         io::ErrorKind::NotADirectory => some("a part of the path is a file"),
         _ => None,
     }

@@ -24,8 +24,11 @@ pub(crate) fn path_bytes(path: &Path) -> Vec<u8> {
     steps.join(&b'/')
 }
 
-/// Writes a path for people.
+/// Writes a path for people; '/' is the root.
 pub(crate) fn show_path(path: &Path) -> String {
+    if path.is_root() {
+        return "/".to_owned();
+    }
     quote(&path_bytes(path))
 }
 
@@ -130,8 +133,11 @@ pub(crate) fn tree_at(
     match tree.get(path)? {
         Some(Entry::Tree(tree)) => Ok(Some(tree)),
         Some(Entry::Blob(_)) => {
-            let path = path.clone();
-            Err(irminsule::Error::NotATree { path }.into())
+            let path = show_path(path);
+            Err(
+                Failure::new(format!("'{path}' is a value, not a directory"))
+                    .hint(format!("'irmin get {path}' prints it")),
+            )
         }
         None => {
             say_absent(context, path);
@@ -149,8 +155,11 @@ pub(crate) fn blob_at(
     match tree.get(path)? {
         Some(Entry::Blob(blob)) => Ok(Some(blob)),
         Some(Entry::Tree(_)) => {
-            let path = path.clone();
-            Err(irminsule::Error::NotABlob { path }.into())
+            let path = show_path(path);
+            Err(
+                Failure::new(format!("'{path}' is a directory, not a value"))
+                    .hint(format!("'irmin ls {path}' lists what is in it")),
+            )
         }
         None => {
             say_absent(context, path);

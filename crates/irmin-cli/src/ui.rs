@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use crate::pager::Pager;
 use crate::paint::Style;
 use crate::progress::Progress;
-use crate::quote::quote;
 
 /// The way to the user.
 pub(crate) struct Ui {
@@ -103,11 +102,6 @@ impl Ui {
         self.color == Color::Always || self.color == Color::OnTerminal && self.out_is_terminal
     }
 
-    /// Writes a name for people, coloured where wanted; see [`quote`].
-    pub(crate) fn name(&self, style: Style, name: &[u8]) -> String {
-        self.paint(style, quote(name))
-    }
-
     /// Colours a part of the talk.
     pub(crate) fn paint_talk(&self, style: Style, text: impl Display) -> String {
         let is_terminal = if self.together {
@@ -148,7 +142,7 @@ impl Ui {
     /// Says why the answer is no, with ways out.
     pub(crate) fn error(&mut self, message: &str, hints: &[String]) {
         let word = self.paint_talk(Style::Error, "error:");
-        self.say(format!("{word} {message}"));
+        self.say(format!("{word} {}", shorten(message)));
         self.hints(hints);
     }
 
@@ -183,6 +177,21 @@ impl Ui {
         self.out = BufWriter::new(Box::new(io::stdout()));
         Ok(())
     }
+}
+
+/// Cuts the middle out of a message that would fill the screen.
+fn shorten(message: &str) -> String {
+    const SHOWN_MAX: usize = 400;
+    let letters = message.chars().count();
+    if letters <= SHOWN_MAX {
+        return message.to_owned();
+    }
+    let (begin, end) = (SHOWN_MAX / 2, letters - SHOWN_MAX / 2);
+    let begin = message.chars().take(begin);
+    begin
+        .chain("…".chars())
+        .chain(message.chars().skip(end))
+        .collect()
 }
 
 impl Color {

@@ -56,8 +56,9 @@ fn make(context: &mut Context, name: &str, revision: &str) -> Outcome {
     match branch.move_from(None, &commit, Durability::Sync)? {
         Moved::Done => names::made(context, name, &commit)?,
         Moved::Lost(_) => {
+            let id = commit.id().short();
             return Err(Failure::new(format!("there is a branch '{name}' already"))
-                .hint(format!("'irmin reset -b {name} {revision}' moves it there")));
+                .hint(format!("'irmin reset -b {name} {id}' moves it there")));
         }
     }
     Ok(Verdict::Done)

@@ -31,8 +31,11 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let branch = context.branch()?;
     let bytes = read_all(Some(&args.file))?;
     let json = serde_json::from_slice(&bytes).map_err(|error| {
-        let file = quote(args.file.as_os_str().as_encoded_bytes());
-        Failure::new(format!("'{file}' is not JSON: {error}"))
+        let file = match args.file.as_os_str().as_encoded_bytes() {
+            b"-" => "stdin".to_owned(),
+            name => format!("'{}'", quote(name)),
+        };
+        Failure::new(format!("{file} is not JSON: {error}"))
             .hint("'irmin set PATH --file FILE' takes a file of any kind")
     })?;
     let entry = json_to_entry(&json).map_err(irminsule::Error::from)?;

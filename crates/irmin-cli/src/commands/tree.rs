@@ -67,12 +67,7 @@ impl Level {
 }
 
 fn draw(context: &mut Context, tree: &Tree, at: &Path, depth: usize) -> Result<(), Failure> {
-    let name = if at.is_root() {
-        "/".to_owned()
-    } else {
-        show_path(at)
-    };
-    let name = context.ui.paint(Style::Directory, name);
+    let name = context.ui.paint(Style::Directory, show_path(at));
     context.ui.line(name)?;
     let mut levels = Vec::new();
     if depth > 0 {

@@ -80,18 +80,6 @@ pub enum Resolution {
     Entry(Option<Entry>),
 }
 
-impl Resolution {
-    /// Returns what this puts in the place of a conflict.
-    fn entry(self, conflict: &Conflict) -> Option<Entry> {
-        match self {
-            Self::Ours => conflict.ours.clone(),
-            Self::Theirs => conflict.theirs.clone(),
-            Self::Base => conflict.base.clone(),
-            Self::Entry(entry) => entry,
-        }
-    }
-}
-
 impl Merged {
     /// Returns the conflicts that are not settled, by path.
     #[must_use]
@@ -116,34 +104,34 @@ impl Merged {
     /// # Errors
     /// [`Error::NoConflict`] if there is none at the path, or no more.
     pub fn resolve(&mut self, path: &Path, resolution: Resolution) -> Result<()> {
-        let position = self
+        let found = self
             .conflicts
-            .iter()
-            .position(|conflict| conflict.path == *path);
-        let Some(position) = position else {
+            .binary_search_by(|conflict| conflict.path.cmp(path));
+        let Ok(position) = found else {
             return Err(Error::NoConflict { path: path.clone() });
         };
-        let entry = resolution.entry(&self.conflicts[position]);
+        let conflict = &self.conflicts[position];
+        let entry = match resolution {
+            Resolution::Ours => conflict.ours.clone(),
+            Resolution::Theirs => conflict.theirs.clone(),
+            Resolution::Base => conflict.base.clone(),
+            Resolution::Entry(entry) => entry,
+        };
         put(&mut self.tree, path, entry)?;
         self.conflicts.remove(position);
         Ok(())
     }
 
-    /// Settles all conflicts in the same way, or none if that fails.
+    /// Settles all conflicts in the same way.
     ///
     /// # Errors
     /// As [`Tree::set`].
     pub fn resolve_all(&mut self, resolution: &Resolution) -> Result<()> {
-        let mut tree = self.tree.clone();
-        for conflict in &self.conflicts {
-            put(
-                &mut tree,
-                &conflict.path,
-                resolution.clone().entry(conflict),
-            )?;
+        // From the end, where nothing has to move up.
+        while let Some(conflict) = self.conflicts.last() {
+            let path = conflict.path.clone();
+            self.resolve(&path, resolution.clone())?;
         }
-        self.tree = tree;
-        self.conflicts.clear();
         Ok(())
     }
 }
