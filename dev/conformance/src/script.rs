@@ -139,6 +139,8 @@ fn random_scripts_do_what_the_model_does(open: Open<'_>) {
             run.command(number, command);
             run.compare(number);
         }
+        let report = run.repo().engine().verify(&mut |_| ()).unwrap();
+        assert!(report.is_clean(), "{report:?}");
     });
 }
 
