@@ -255,6 +255,16 @@ impl Branch {
         })
     }
 
+    /// Makes what the caller is about to hear of as durable as asked: also what others wrote
+    /// before, where the view found its own writes done already.
+    fn acknowledge(&self, options: &TransactOptions, view: &View) -> Result<()> {
+        let wrote = options.allow_empty || view.writes().next().is_some();
+        if wrote && options.durability == Durability::Sync {
+            self.repo().engine().sync()?;
+        }
+        Ok(())
+    }
+
     /// Commits a view on top of the head, whatever that is by now. `Err` inside: a path that the
     /// view read and that changed, and the head.
     ///
