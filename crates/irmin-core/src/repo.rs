@@ -20,6 +20,9 @@ use crate::{Id, Key, Tree};
 /// loaded.
 const LOADED_BYTES_MAX: u64 = 256 << 20;
 
+/// From how many branches on a repository forgets those that nobody has a handle on.
+const BRANCHES_SWEPT_MIN: usize = 1024;
+
 /// What a repository cannot know by itself: who is at work, and what time it is.
 #[derive(Clone)]
 pub struct Env {
@@ -136,6 +139,14 @@ impl Repo {
             .branches
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if branches.len() >= BRANCHES_SWEPT_MIN
+            && branches.len().is_power_of_two()
+            && !branches.contains_key(&name)
+        {
+            // Names that nobody has a handle on: whoever asks for names of strangers' choice must
+            // not fill the memory.
+            branches.retain(|_, state| Arc::strong_count(state) > 1);
+        }
         let state = branches.entry(name.clone()).or_default();
         Ok(Branch::new(self.clone(), name, Arc::clone(state)))
     }
@@ -251,7 +262,8 @@ impl Repo {
             .map(|parent| parent.generation)
             .max()
             .unwrap_or(0)
-            + 1;
+            // A damaged parent may say anything; history refuses a child that is no younger.
+            .saturating_add(1);
         let parents = parents.iter().map(|parent| parent.key).collect();
         let data = CommitData {
             tree: root,

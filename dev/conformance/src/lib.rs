@@ -25,6 +25,7 @@
 
 pub mod branches;
 pub mod checker;
+mod compare;
 pub mod deep;
 pub mod engines;
 pub mod history;

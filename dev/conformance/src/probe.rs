@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use irmin_core::{
     Durability, Engine, Id, IdPrefix, Key, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, StoreId, Stored,
+    StoreError, StoreId, StoreStats, Stored, VerifyProgress, VerifyReport,
 };
 
 /// Watches an engine.
@@ -140,5 +140,13 @@ impl RefStore for Probe {
 impl Engine for Probe {
     fn url(&self) -> String {
         self.engine.url()
+    }
+
+    fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {
+        self.engine.verify(progress)
+    }
+
+    fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.engine.stats()
     }
 }

@@ -12,6 +12,8 @@ use crate::store::StoreId;
 use crate::{Id, Key, Kind, STEP_BYTES_MAX};
 
 const SHAPE_INNER: u8 = 1;
+/// More entries than a directory can have: keeps sums of what a damaged node says from overflowing.
+const ENTRIES_MAX: u64 = u64::MAX / 4;
 
 /// A part of a directory with more than [`BUCKET_ENTRIES_MAX`] entries.
 #[derive(Clone, Debug)]
@@ -188,7 +190,7 @@ impl Inner {
             .children
             .iter()
             .try_fold(terminals, |sum, c| sum.checked_add(c.len));
-        if total.is_none_or(|total| total <= BUCKET_ENTRIES_MAX as u64)
+        if total.is_none_or(|total| total <= BUCKET_ENTRIES_MAX as u64 || total > ENTRIES_MAX)
             || inner.children.iter().any(|child| child.len == 0)
             || (inner.children.len() < 2 && inner.terminal.len() == 0)
         {

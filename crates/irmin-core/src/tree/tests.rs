@@ -448,3 +448,16 @@ fn a_stored_directory_is_known_to_have_entries_without_reading_it() {
     assert!(!lazy.is_empty().unwrap());
     assert_eq!(lazy.stats().loaded, 0);
 }
+
+#[test]
+fn a_tree_put_twice_into_itself_again_and_again_is_stored_at_once() {
+    let mut tree = Tree::empty();
+    tree.set(&path("x"), "1").unwrap();
+    for _ in 0..60 {
+        let below = std::mem::take(&mut tree);
+        tree.set(&path("a"), below.clone()).unwrap();
+        tree.set(&path("b"), below).unwrap();
+    }
+    let id = tree.clone().id().unwrap();
+    assert_eq!(tree.persist(&memory()).unwrap().id, id);
+}

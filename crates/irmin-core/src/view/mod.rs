@@ -48,8 +48,6 @@ pub struct View {
 /// What a view did at a path in the course of its life.
 #[derive(Clone, Copy, Debug, Default)]
 struct Written {
-    /// Put something there. Whatever became of it, blobs on the way are gone.
-    set: bool,
     /// Removed something that was there.
     removed: bool,
 }
@@ -147,8 +145,9 @@ impl View {
         {
             return self.remove(path);
         }
+        let replaced = self.replaced_above(path)?;
         let changed = self.tree.set(path, entry)?;
-        self.writes.entry(path.clone()).or_default().set = true;
+        self.wrote(replaced, path, false);
         Ok(changed)
     }
 
@@ -160,7 +159,7 @@ impl View {
     pub fn remove(&mut self, path: &Path) -> Result<bool> {
         self.record(Read::Kind(path.clone()))?;
         let removed = self.tree.remove(path)?;
-        self.writes.entry(path.clone()).or_default().removed |= removed;
+        self.wrote(None, path, removed);
         Ok(removed)
     }
 
@@ -180,12 +179,11 @@ impl View {
     /// # Errors
     /// [`Error::Typed`](crate::Error::Typed) with the path of what cannot be in a tree.
     pub fn store<T: Serialize + ?Sized>(&mut self, path: &Path, value: &T) -> Result<bool> {
+        let replaced = self.replaced_above(path)?;
         let changed = self.tree.write_value(path, value)?;
         // A value without fields leaves nothing.
         let removed = changed && self.tree.kind(path)?.is_none();
-        let written = self.writes.entry(path.clone()).or_default();
-        written.set |= !removed;
-        written.removed |= removed;
+        self.wrote(replaced, path, removed);
         Ok(changed)
     }
 
@@ -211,7 +209,6 @@ impl View {
         self.tree = nested.tree;
         for (path, written) in nested.writes {
             let both = self.writes.entry(path).or_default();
-            both.set |= written.set;
             both.removed |= written.removed;
         }
         Ok(true)
@@ -263,16 +260,14 @@ impl View {
     pub fn rebase(self, newer: Tree) -> Result<Self> {
         let mut tree = newer.clone();
         let mut writes = self.writes.iter().peekable();
-        while let Some((path, written)) = writes.next() {
+        while let Some((path, _)) = writes.next() {
             // What became of this path says all about what was written below it.
-            let mut was_set = written.set;
-            while let Some((_, below)) = writes.next_if(|(below, _)| below.starts_with(path)) {
-                was_set |= below.set;
-            }
+            while writes
+                .next_if(|(below, _)| below.starts_with(path))
+                .is_some()
+            {}
             match self.tree.get(path)? {
                 Some(entry) => tree.set(path, entry)?,
-                // What was put there replaced blobs on the way, although it is gone again.
-                None if was_set => tree.set(path, "")? | tree.remove(path)?,
                 None => tree.remove(path)?,
             };
         }
@@ -281,6 +276,24 @@ impl View {
             tree,
             ..self
         })
+    }
+
+    /// Returns the place of a blob that a write at a path replaces by a directory. That is a write
+    /// there too, and good only as long as there is a blob.
+    fn replaced_above(&self, path: &Path) -> Result<Option<Path>> {
+        let above = self.tree.blob_above(path)?;
+        if let Some(above) = &above {
+            self.record(Read::Kind(above.clone()))?;
+        }
+        Ok(above)
+    }
+
+    /// Remembers a write, and that of a blob above that it replaced.
+    fn wrote(&mut self, replaced: Option<Path>, path: &Path, removed: bool) {
+        if let Some(replaced) = replaced {
+            self.writes.entry(replaced).or_default().removed = true;
+        }
+        self.writes.entry(path.clone()).or_default().removed |= removed;
     }
 
     /// Remembers what a reader sees of the base, unless it sees what the view wrote.
@@ -320,17 +333,21 @@ impl View {
 
     /// Tells whether a path lies at or below one that the view wrote.
     fn is_written(&self, path: &Path) -> bool {
-        if self.writes.is_empty() {
-            return false;
-        }
-        let mut above = Some(path.clone());
-        while let Some(at) = above {
-            if self.writes.contains_key(&at) {
+        let mut steps = path.steps();
+        loop {
+            // Whatever of this path was written comes at or before the nearest one before it, and
+            // is no longer than what the two share.
+            let before = (Bound::Unbounded, Bound::Included(steps));
+            let Some((nearest, _)) = self.writes.range::<[Step], _>(before).next_back() else {
+                return false;
+            };
+            let pairs = steps.iter().zip(nearest.steps());
+            let shared = pairs.take_while(|(left, right)| left == right).count();
+            if shared == nearest.steps().len() {
                 return true;
             }
-            above = at.parent().map(|(parent, _)| parent);
+            steps = &steps[..shared];
         }
-        false
     }
 }
 

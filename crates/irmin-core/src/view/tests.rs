@@ -139,3 +139,35 @@ fn what_was_put_and_removed_again_has_replaced_the_blob_on_its_way() {
     let rebased = view.rebase(tree(&[("a", "other"), ("z", "1")])).unwrap();
     assert_eq!(rebased.tree().kind(&path("a")).unwrap(), None);
 }
+
+#[test]
+fn a_blob_that_a_write_below_replaced_stays_replaced_on_a_newer_tree() {
+    let mut view = View::new(tree(&[("a", "blob"), ("x", "1")]));
+    view.set(&path("a/b/c"), "2").unwrap();
+    view.remove(&path("a/b/c")).unwrap();
+    assert_eq!(view.kind(&path("a")).unwrap(), None);
+    let newer = tree(&[("a", "other blob"), ("x", "2")]);
+    assert_eq!(view.stale(&newer).unwrap(), None);
+    let rebased = view.clone().rebase(newer).unwrap();
+    assert_eq!(rebased.tree().kind(&path("a")).unwrap(), None);
+    let directory = tree(&[("a/theirs", "1")]);
+    assert_eq!(view.stale(&directory).unwrap(), Some(path("a")));
+}
+
+#[test]
+fn what_lies_at_or_below_a_write_is_told_from_what_lies_beside_it() {
+    let mut view = View::new(Tree::empty());
+    for at in ["a", "a/b/1", "a/b/8", "c/d", "c-", "e/f/g/h"] {
+        view.writes.insert(path(at), Written::default());
+    }
+    for at in ["a", "a/a", "a/b/9/x", "c/d", "c/d/e", "c-/x", "e/f/g/h/i"] {
+        assert!(view.is_written(&path(at)), "{at}");
+    }
+    for at in [
+        "", "b", "c", "c/c", "c/e", "c.", "e/f/g", "e/f/g/i", "e/f/h/h",
+    ] {
+        assert!(!view.is_written(&path(at)), "{at}");
+    }
+    view.writes.insert(Path::root(), Written::default());
+    assert!(view.is_written(&path("b")) && view.is_written(&Path::root()));
+}
