@@ -24,6 +24,11 @@ pub(super) const SHAPE_BUCKET: u8 = 0;
 const HEAD_BYTES: usize = 4;
 /// Length of name, tag, length of value.
 const ROW_BYTES: usize = 3;
+/// A bucket without entries, as almost every inner node has one.
+const EMPTY: [u8; HEAD_BYTES] = {
+    let [version, kind] = header(Kind::Node);
+    [version, kind, SHAPE_BUCKET, 0]
+};
 
 /// What an entry is, as the high half of its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +103,12 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn empty() -> Self {
-        Self::from_values(std::iter::empty::<(&[u8], Value)>())
+    /// Returns the bucket without entries. Allocates nothing.
+    pub(super) const fn empty() -> Self {
+        Self {
+            bytes: Bytes::from_static(&EMPTY),
+            subs: Vec::new(),
+        }
     }
 
     /// Builds a bucket from entries in order of their suffixes.
@@ -283,6 +292,9 @@ impl Bucket {
         let mut reader = Reader::new("node", bytes);
         reader.take(from)?;
         let (end, subs) = decode_entries(&mut reader, places)?;
+        if bytes[from] == 0 {
+            return Ok((Self::empty(), end));
+        }
         let [version, kind] = header(Kind::Node);
         let whole = [&[version, kind, SHAPE_BUCKET], &bytes[from..end]].concat();
         Ok((
