@@ -201,16 +201,18 @@ impl Repo {
     /// As [`tag`](Self::tag).
     pub fn remove_tag(&self, name: &str) -> Result<bool> {
         let name = RefName::tag(name)?.as_str().to_owned();
-        let Some(expected) = self.0.engine.get_ref(&name)? else {
-            return Ok(false);
-        };
-        let edit = RefEdit {
-            name,
-            expected: Some(expected),
-            new: None,
-        };
-        let outcome = self.0.engine.compare_and_swap(&[edit], Durability::Sync)?;
-        Ok(outcome == RefOutcome::Applied)
+        while let Some(expected) = self.0.engine.get_ref(&name)? {
+            let edit = RefEdit {
+                name: name.clone(),
+                expected: Some(expected),
+                new: None,
+            };
+            let engine = &self.0.engine;
+            if engine.compare_and_swap(&[edit], Durability::Sync)? == RefOutcome::Applied {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Loads a commit; `None` if there is none with this id. One read.

@@ -167,7 +167,8 @@ impl Branch {
     /// `body` ends the transaction without a commit. One that wrote nothing commits nothing and
     /// never fails.
     ///
-    /// One sync with [`Durability::Sync`], shared with others that commit at the same time.
+    /// One sync with [`Durability::Sync`], shared with others that commit at the same time. Others
+    /// see the commit a moment before it is synced, and hear of their own success after theirs.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -210,6 +211,8 @@ impl Branch {
             let mut view = View::new(base);
             let value = body(&mut view)?;
             if !options.allow_empty && view.tree().same(view.base()) {
+                drop(turn);
+                self.acknowledge(options, &view)?;
                 return Ok(Transacted {
                     value,
                     commit: None,
@@ -220,9 +223,7 @@ impl Branch {
             match self.commit_view(options, &view, head)? {
                 Ok(commit) => {
                     drop(turn);
-                    if options.durability == Durability::Sync && commit.is_some() {
-                        self.repo().engine().sync()?;
-                    }
+                    self.acknowledge(options, &view)?;
                     return Ok(Transacted {
                         value,
                         commit,
@@ -252,6 +253,16 @@ impl Branch {
                 Refused::Deadlock => TransactionError::Deadlock { branch: branch() },
             })
         })
+    }
+
+    /// Makes what the caller is about to hear of as durable as asked: also what others wrote
+    /// before, where the view found its own writes done already.
+    fn acknowledge(&self, options: &TransactOptions, view: &View) -> Result<()> {
+        let wrote = options.allow_empty || view.writes().next().is_some();
+        if wrote && options.durability == Durability::Sync {
+            self.repo().engine().sync()?;
+        }
+        Ok(())
     }
 
     /// Commits a view on top of the head, whatever that is by now. `Err` inside: a path that the
