@@ -12,6 +12,8 @@
 # Needs cargo, git, awk, GNU time and diff. IRMIN=PROGRAM takes a program that is built already.
 # Prints a Markdown table on stdout, and what it does on stderr. Exits with 1 if anything differs.
 #
+# TREES="checkout system" leaves the generated tree out.
+#
 # Both programs find the files in the page cache. Git is told not to collect garbage meanwhile.
 set -euo pipefail
 export LC_ALL=C
@@ -131,6 +133,7 @@ run_irmin() {
     rm -rf "$work/out"
     measure "$IRMIN" --repo "pack:$work/store" verify
     row "$name" verify irmin
+    irmin ls -l >"$work/ids"
 }
 
 run_git() {
@@ -165,15 +168,15 @@ run_kills() {
     measure "$IRMIN" --repo "pack:$work/store" import "$tree"
     row "$name" "import after 5 kills" irmin "$(disk "$work/store")"
     irmin verify >"$work/log" 2>&1 || die "$name is damaged at the end"
-    irmin export "$work/out" 2>/dev/null
-    same "$tree" "$work/out"
-    rm -rf "$work/out" "$work/store"
+    # Equal ids are equal trees, and this one was exported and compared above.
+    irmin ls -l | cmp - "$work/ids" || die "$name came out differently after kills"
+    rm -rf "$work/store"
 }
 
 [ -x "$IRMIN" ] || die "no program at '$IRMIN'"
 echo "| tree | what | program | time | peak memory | disk |"
 echo "|---|---|---|---:|---:|---:|"
-for kind in checkout system generated; do
+for kind in ${TREES:-checkout system generated}; do
     tree=$work/$kind
     say "making the tree '$kind'"
     mkdir "$tree"

@@ -1,4 +1,4 @@
-//! Numbers of bytes for people.
+//! Numbers for people.
 
 const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
 
@@ -18,6 +18,11 @@ pub(crate) fn human(bytes: u64) -> String {
         0..1000 => format!("{}.{} {name}", tenths / 10, tenths % 10),
         _ => format!("{} {name}", tenths / 10),
     }
+}
+
+/// Writes a number of things.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -50,10 +50,10 @@ impl Ui {
 
     /// Makes one that writes data and talk to stdout as they come, as a person on a terminal sees
     /// them.
-    pub(crate) fn together() -> Self {
+    pub(crate) fn together(json: bool) -> Self {
         Self {
             together: true,
-            ..Self::new(false)
+            ..Self::new(json)
         }
     }
 

@@ -11,7 +11,7 @@ use crate::export::{ExportEvent, export};
 use crate::failure::{Outcome, Verdict};
 use crate::files::show;
 use crate::output::tree_at;
-use crate::size::human;
+use crate::size::{count, human};
 
 /// Write a directory of the repository to files
 ///
@@ -58,7 +58,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         context.ui.json(&value)?;
     } else {
         let bytes = human(report.bytes);
-        context.ui.say(format!("{} files, {bytes}", report.files));
+        let files = count(report.files, "file", "files");
+        context.ui.say(format!("{files}, {bytes}"));
     }
     Ok(Verdict::Done)
 }

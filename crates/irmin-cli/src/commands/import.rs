@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, Verdict};
 use crate::files::show;
 use crate::import::{ImportEvent, ImportOptions, ImportReport, Notice, import};
 use crate::output::committed;
-use crate::size::human;
+use crate::size::{count, human};
 
 /// Commit the files of a directory
 ///
@@ -87,14 +87,15 @@ fn finish(context: &mut Context, report: &ImportReport) -> Result<(), Failure> {
         }));
     }
     let mut line = format!(
-        "{} files, {}: {} new or changed, {} removed",
-        report.files,
+        "{}, {}: {} new or changed, {} removed",
+        count(report.files, "file", "files"),
         human(report.bytes),
         report.changed,
         report.removed
     );
     if report.empty_dirs > 0 {
-        line += &format!("; {} directories without files left out", report.empty_dirs);
+        let dirs = count(report.empty_dirs, "directory", "directories");
+        line += &format!("; {dirs} without files left out");
     }
     context.ui.say(line);
     committed(context, report.commit.as_ref())

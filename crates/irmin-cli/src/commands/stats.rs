@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Verdict};
-use crate::size::human;
+use crate::size::{count, human};
 
 /// Show how much is stored
 ///
@@ -58,10 +58,6 @@ fn print(context: &mut Context, name: &str, text: &str) -> Result<(), Failure> {
 
 fn describe(kind: KindStats) -> String {
     format!("{:<10} {}", kind.objects, human(kind.bytes))
-}
-
-fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn to_json(url: &str, stats: &StoreStats, branches: u64, tags: u64) -> Value {

@@ -92,10 +92,12 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         .map_err(|error| Failure::file("read", &dir, &error))?;
     let home = make_home(args.keep.as_deref())?;
     let mut tour = Tour {
-        ui: Ui::together(),
+        ui: Ui::together(false),
         color: context.ui.has_color(),
     };
-    let toured = tour.go(&dir, &home);
+    let toured = tour
+        .go(&dir, &home)
+        .and_then(|()| tour.end(args.keep.is_some(), &home));
     let finished = tour.ui.finish();
     if args.keep.is_none() {
         // Not in the way of leaving, where a directory cannot be removed that somebody is in.
@@ -141,6 +143,14 @@ impl Tour {
         Ok(())
     }
 
+    /// Says where to go from here.
+    fn end(&mut self, is_kept: bool, home: &Path) -> Result<(), Failure> {
+        if is_kept {
+            self.words(&format!("The repository is kept in {}.", show(home)))?;
+        }
+        self.words("Now yours: 'irmin init' makes a repository here, 'irmin --help' says more.")
+    }
+
     /// Imports a directory, whose name may be any bytes.
     fn import(&mut self, dir: &Path) -> Result<(), Failure> {
         let options = "--keep-going -m 'Import files'";
@@ -152,7 +162,7 @@ impl Tour {
 
     fn words(&mut self, text: &str) -> Result<(), Failure> {
         self.ui.line("")?;
-        self.paint(Style::Faint, &format!("# {text}"))
+        self.paint(Style::Place, &format!("# {text}"))
     }
 
     fn typed(&mut self, line: &str) -> Result<(), Failure> {
@@ -189,7 +199,7 @@ impl Tour {
         let args = repo.into_iter().chain(words);
         let cli = Cli::try_parse_from(args)
             .map_err(|error| Failure::new(error.to_string()).at("the tour"))?;
-        let mut context = Context::new(Ui::together(), cli.common);
+        let mut context = Context::new(Ui::together(cli.common.json), cli.common);
         // "No" is an answer that the tour asks for.
         let outcome = super::run(&cli.command, &mut context);
         context.ui.finish()?;

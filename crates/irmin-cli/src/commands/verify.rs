@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome, Verdict};
 use crate::output::put_bytes;
 use crate::paint::Style;
-use crate::size::human;
+use crate::size::{count, human};
 
 /// Check everything: every byte, and what it means
 ///
@@ -99,19 +99,18 @@ fn conclude(context: &mut Context, bytes: &VerifyReport, meaning: &CheckReport) 
             "problems": problems,
         }))?;
     } else {
+        let read = human(bytes.bytes);
+        let objects = count(bytes.objects, "object", "objects");
+        let names = count(bytes.refs, "name", "names");
+        let commits = count(meaning.commits, "commit", "commits");
+        let dirs = count(meaning.directories, "directory", "directories");
+        let entries = count(meaning.entries, "entry", "entries");
         context.ui.say(format!(
-            "read {} with {} objects; followed {} names to {} commits, {} directories and {} entries",
-            human(bytes.bytes),
-            bytes.objects,
-            bytes.refs,
-            meaning.commits,
-            meaning.directories,
-            meaning.entries
+            "read {read} with {objects}; followed {names} to {commits}, {dirs} and {entries}"
         ));
         let verdict = match problems {
             0 => context.ui.paint_talk(Style::Added, "nothing is wrong"),
-            1 => "1 problem".to_owned(),
-            _ => format!("{problems} problems"),
+            _ => count(problems as u64, "problem", "problems"),
         };
         context.ui.say(verdict);
     }
