@@ -176,6 +176,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_panic_becomes_one_line_with_a_way_out() {
+        let Failure::Error { message, hints } = defect(&"went\n  wrong") else {
+            panic!("an error expected");
+        };
+        assert_eq!(message, "a defect of irmin: went wrong");
+        assert_eq!(hints.len(), 1);
+    }
+
+    #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }

@@ -56,7 +56,7 @@ impl Context {
 
     /// Returns the place that the user named, if any.
     pub(crate) fn named(&self) -> Result<Option<Url>, Failure> {
-        self.common.repo.as_deref().map(place::parse).transpose()
+        place::named(self.common.repo.as_deref())
     }
 
     /// Returns the repository, opened at the first call.

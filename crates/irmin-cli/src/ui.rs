@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::pager::Pager;
 use crate::paint::Style;
 use crate::progress::Progress;
+use crate::quote::tame;
 
 /// The way to the user.
 pub(crate) struct Ui {
@@ -150,7 +151,7 @@ impl Ui {
     pub(crate) fn hints(&mut self, hints: &[String]) {
         let word = self.paint_talk(Style::Hint, "hint:");
         for hint in hints {
-            self.say(format!("{word} {hint}"));
+            self.say(format!("{word} {}", shorten(hint)));
         }
     }
 
@@ -179,12 +180,14 @@ impl Ui {
     }
 }
 
-/// Cuts the middle out of a message that would fill the screen.
+/// Makes a message one line that cannot command a terminal, and cuts the middle out of one that
+/// would fill the screen.
 fn shorten(message: &str) -> String {
     const SHOWN_MAX: usize = 400;
+    let message = tame(message.as_bytes()).replace('\n', "\\n");
     let letters = message.chars().count();
     if letters <= SHOWN_MAX {
-        return message.to_owned();
+        return message;
     }
     let (begin, end) = (SHOWN_MAX / 2, letters - SHOWN_MAX / 2);
     let begin = message.chars().take(begin);

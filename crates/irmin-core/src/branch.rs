@@ -278,25 +278,25 @@ impl Branch {
         }
     }
 
-    /// Removes the branch; `false` if it does not exist. Its commits stay until collected.
+    /// Removes the branch, wherever it points by then; `false` if it does not exist. Its commits
+    /// stay until collected.
     ///
     /// # Errors
     /// [`Error::Store`] when the engine fails.
     pub fn delete(&self) -> Result<bool> {
-        let Some(head) = self.head_id()? else {
-            return Ok(false);
-        };
-        let name = self.full_name.to_string();
-        let edit = RefEdit {
-            name,
-            expected: Some(head),
-            new: None,
-        };
-        let outcome = self
-            .repo
-            .engine()
-            .compare_and_swap(&[edit], Durability::Sync)?;
-        Ok(outcome == RefOutcome::Applied)
+        while let Some(head) = self.head_id()? {
+            let name = self.full_name.to_string();
+            let edit = RefEdit {
+                name,
+                expected: Some(head),
+                new: None,
+            };
+            let engine = self.repo.engine();
+            if engine.compare_and_swap(&[edit], Durability::Sync)? == RefOutcome::Applied {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns the head, or says that the branch does not exist.

@@ -107,6 +107,9 @@ pub enum Error {
         /// The one that is there.
         taken: String,
     },
+    /// A nested view was to be absorbed by a view that was written to since.
+    #[error("the view was written to since the nested view was opened")]
+    NestedOutdated,
     /// A conflict was to be settled where there is none.
     #[error("there is no conflict at '{path}'")]
     NoConflict {
@@ -159,6 +162,7 @@ impl Error {
             | Self::NotABlob { .. }
             | Self::NotATree { .. }
             | Self::NoBranch { .. }
+            | Self::NestedOutdated
             | Self::NameTaken { .. }
             | Self::NoConflict { .. }
             | Self::CrissCross { .. }

@@ -142,14 +142,21 @@ impl Path {
     /// # Errors
     /// [`PathError`] when there are more than [`PATH_STEPS_MAX`].
     pub fn from_steps(steps: Vec<Step>) -> Result<Self, PathError> {
-        if steps.len() > PATH_STEPS_MAX {
-            let text = Self(steps.into_iter().take(3).collect()).to_string() + "/…";
-            return Err(PathError {
-                text,
-                reason: "a path has at most 4096 steps",
-            });
+        let path = Self(steps);
+        path.check_depth()?;
+        Ok(path)
+    }
+
+    /// Checks a path that was put together of others.
+    pub(crate) fn check_depth(&self) -> Result<(), PathError> {
+        if self.0.len() <= PATH_STEPS_MAX {
+            return Ok(());
         }
-        Ok(Self(steps))
+        let text = Self(self.0.iter().take(3).cloned().collect()).to_string() + "/…";
+        Err(PathError {
+            text,
+            reason: "a path has at most 4096 steps",
+        })
     }
 
     /// Returns the steps.
@@ -198,6 +205,12 @@ impl Path {
         self.0
             .strip_prefix(prefix.0.as_slice())
             .map(|rest| Self(rest.to_vec()))
+    }
+}
+
+impl Borrow<[Step]> for Path {
+    fn borrow(&self) -> &[Step] {
+        &self.0
     }
 }
 

@@ -20,6 +20,9 @@ use crate::{Id, Key, Tree};
 /// loaded.
 const LOADED_BYTES_MAX: u64 = 256 << 20;
 
+/// From how many branches on a repository forgets those that nobody has a handle on.
+const BRANCHES_SWEPT_MIN: usize = 1024;
+
 /// What a repository cannot know by itself: who is at work, and what time it is.
 #[derive(Clone)]
 pub struct Env {
@@ -136,6 +139,14 @@ impl Repo {
             .branches
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if branches.len() >= BRANCHES_SWEPT_MIN
+            && branches.len().is_power_of_two()
+            && !branches.contains_key(&name)
+        {
+            // Names that nobody has a handle on: whoever asks for names of strangers' choice must
+            // not fill the memory.
+            branches.retain(|_, state| Arc::strong_count(state) > 1);
+        }
         let state = branches.entry(name.clone()).or_default();
         Ok(Branch::new(self.clone(), name, Arc::clone(state)))
     }
@@ -190,16 +201,18 @@ impl Repo {
     /// As [`tag`](Self::tag).
     pub fn remove_tag(&self, name: &str) -> Result<bool> {
         let name = RefName::tag(name)?.as_str().to_owned();
-        let Some(expected) = self.0.engine.get_ref(&name)? else {
-            return Ok(false);
-        };
-        let edit = RefEdit {
-            name,
-            expected: Some(expected),
-            new: None,
-        };
-        let outcome = self.0.engine.compare_and_swap(&[edit], Durability::Sync)?;
-        Ok(outcome == RefOutcome::Applied)
+        while let Some(expected) = self.0.engine.get_ref(&name)? {
+            let edit = RefEdit {
+                name: name.clone(),
+                expected: Some(expected),
+                new: None,
+            };
+            let engine = &self.0.engine;
+            if engine.compare_and_swap(&[edit], Durability::Sync)? == RefOutcome::Applied {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Loads a commit; `None` if there is none with this id. One read.
@@ -251,7 +264,8 @@ impl Repo {
             .map(|parent| parent.generation)
             .max()
             .unwrap_or(0)
-            + 1;
+            // A damaged parent may say anything; history refuses a child that is no younger.
+            .saturating_add(1);
         let parents = parents.iter().map(|parent| parent.key).collect();
         let data = CommitData {
             tree: root,

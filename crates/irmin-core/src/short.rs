@@ -22,13 +22,15 @@ enum Repr {
 impl Short {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut copy = [0; IN_PLACE_BYTES_MAX];
-        Self(match (copy.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
-            (Some(start), Ok(len)) => {
-                start.copy_from_slice(bytes);
-                Repr::InPlace(len, copy)
-            }
-            _ => Repr::Shared(bytes.into()),
-        })
+        Self(
+            match (copy.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+                (Some(start), Ok(len)) => {
+                    start.copy_from_slice(bytes);
+                    Repr::InPlace(len, copy)
+                }
+                _ => Repr::Shared(bytes.into()),
+            },
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use crate::merge::{self, Conflict};
 use crate::refs::BranchName;
 use crate::repo::Commit;
 use crate::store::Durability;
-use crate::turns::Turn;
+use crate::turns::{Refused, Turn};
 use crate::{Id, Path, Tree, View};
 
 /// What a transaction is promised about others that commit at the same time.
@@ -111,6 +111,16 @@ pub enum TransactionError {
         /// All of them.
         conflicts: Vec<Conflict>,
     },
+    /// A transaction on a branch was started inside one on another branch, and those who commit
+    /// there wait for that one.
+    #[error(
+        "a transaction on branch '{branch}' was started inside one on another branch, for which \
+         one on '{branch}' waits; commit to one branch after the other"
+    )]
+    Deadlock {
+        /// The branch.
+        branch: BranchName,
+    },
     /// A transaction on a branch was started inside one that has the turn on that branch.
     #[error(
         "a transaction on branch '{branch}' was started inside another one on it; use a nested view"
@@ -138,7 +148,7 @@ fn first(conflicts: &[Conflict]) -> String {
 
 /// After so many lost races a transaction runs while it has the branch's turn: nobody in this
 /// process can get in its way then.
-const OPTIMISTIC_ATTEMPTS: u32 = 3;
+pub(crate) const OPTIMISTIC_ATTEMPTS: u32 = 3;
 
 /// Whether the view could be put on top of the head.
 enum Fitted {
@@ -157,7 +167,8 @@ impl Branch {
     /// `body` ends the transaction without a commit. One that wrote nothing commits nothing and
     /// never fails.
     ///
-    /// One sync with [`Durability::Sync`], shared with others that commit at the same time.
+    /// One sync with [`Durability::Sync`], shared with others that commit at the same time. Others
+    /// see the commit a moment before it is synced, and hear of their own success after theirs.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -200,6 +211,8 @@ impl Branch {
             let mut view = View::new(base);
             let value = body(&mut view)?;
             if !options.allow_empty && view.tree().same(view.base()) {
+                drop(turn);
+                self.acknowledge(options, &view)?;
                 return Ok(Transacted {
                     value,
                     commit: None,
@@ -210,9 +223,7 @@ impl Branch {
             match self.commit_view(options, &view, head)? {
                 Ok(commit) => {
                     drop(turn);
-                    if options.durability == Durability::Sync && commit.is_some() {
-                        self.repo().engine().sync()?;
-                    }
+                    self.acknowledge(options, &view)?;
                     return Ok(Transacted {
                         value,
                         commit,
@@ -234,18 +245,31 @@ impl Branch {
         }
     }
 
-    fn turn(&self) -> Result<Turn<'_>> {
-        let nested = || TransactionError::Nested {
-            branch: self.name().clone(),
-        };
-        self.state().turns.take().ok_or_else(|| nested().into())
+    pub(crate) fn turn(&self) -> Result<Turn<'_>> {
+        let branch = || self.name().clone();
+        self.state().turns.take().map_err(|refused| {
+            Error::Transaction(match refused {
+                Refused::Held => TransactionError::Nested { branch: branch() },
+                Refused::Deadlock => TransactionError::Deadlock { branch: branch() },
+            })
+        })
+    }
+
+    /// Makes what the caller is about to hear of as durable as asked: also what others wrote
+    /// before, where the view found its own writes done already.
+    fn acknowledge(&self, options: &TransactOptions, view: &View) -> Result<()> {
+        let wrote = options.allow_empty || view.writes().next().is_some();
+        if wrote && options.durability == Durability::Sync {
+            self.repo().engine().sync()?;
+        }
+        Ok(())
     }
 
     /// Commits a view on top of the head, whatever that is by now. `Err` inside: a path that the
     /// view read and that changed, and the head.
     ///
-    /// Only another process can move the head between the look at it and the swap, so the loop
-    /// ends as soon as that pauses for a moment.
+    /// Only another process, or one who moves the branch without a transaction, can move the head
+    /// between the look at it and the swap, so the loop ends as soon as that pauses for a moment.
     fn commit_view(
         &self,
         options: &TransactOptions,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use irmin_fuzz::TARGETS;
 
 /// How often each seed is changed. The fuzzer does this better; this runs everywhere.
-const MUTATIONS: u64 = 150;
+const MUTATIONS: u64 = 50;
 
 fn fuzz_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")

@@ -11,10 +11,10 @@ use crate::failure::{Outcome, Verdict};
 
 /// Make a repository
 ///
-/// A directory gets it inside, in DIR/.irmin; a URL such as pack:DIR says exactly where.
+/// A directory gets it inside, in DIR/.irmin; a URL such as pack:DIR, and --repo, say exactly where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where [default: here]
+    /// Where [default: as --repo says, or here]
     #[arg(value_name = "DIR|URL")]
     place: Option<OsString>,
 }

@@ -36,15 +36,16 @@ fn write_pages(dir: &Path) -> Result<usize, Failure> {
     fs::create_dir_all(dir).map_err(failed)?;
     let mut root = command();
     root.build();
-    let main = root.clone();
     let mut pages = 0;
-    for page in std::iter::once(&main).chain(root.get_subcommands()) {
-        let name = page.get_display_name().unwrap_or_else(|| page.get_name());
+    let mut waiting = vec![&root];
+    while let Some(command) = waiting.pop() {
+        waiting.extend(command.get_subcommands());
+        let name = command
+            .get_display_name()
+            .unwrap_or_else(|| command.get_name());
         let mut text = Vec::new();
-        Man::new(page.clone())
-            .title(name)
-            .render(&mut text)
-            .map_err(failed)?;
+        let page = Man::new(command.clone()).title(name);
+        page.render(&mut text).map_err(failed)?;
         let file = dir.join(format!("{name}.1"));
         fs::write(&file, text).map_err(|error| Failure::file("write", &file, &error))?;
         pages += 1;

@@ -13,11 +13,17 @@ pub(crate) const DIRECTORY: &str = ".irmin";
 
 /// Returns the place that a user names, that `IRMIN_REPO` names, or the nearest one upwards.
 pub(super) fn find(named: Option<&OsStr>) -> Result<Url, Failure> {
-    let from_env = || env::var_os("IRMIN_REPO").filter(|text| !text.is_empty());
-    match named.map(OsString::from).or_else(from_env) {
-        Some(named) => Ok(inside(parse(&named)?)),
+    match self::named(named)? {
+        Some(url) => Ok(inside(url)),
         None => nearest(),
     }
+}
+
+/// Returns the place that a user or `IRMIN_REPO` names, if any.
+pub(super) fn named(named: Option<&OsStr>) -> Result<Option<Url>, Failure> {
+    let from_env = || env::var_os("IRMIN_REPO").filter(|text| !text.is_empty());
+    let named = named.map(OsString::from).or_else(from_env);
+    named.as_deref().map(parse).transpose()
 }
 
 /// Reads a URL or a directory, which may have any bytes in its name.

@@ -2,18 +2,20 @@
 //!
 //! A transcript is a Markdown file. In its `console` blocks, a line `$ …` is given to a shell in a
 //! directory of the transcript's own; what follows is the expected output, stdout and stderr as
-//! they come, and `? N` if the exit code is not 0. The time of commits is fixed: the n-th command
+//! they come, and `? N` if the exit code is not 0. Output that looks like a command has a `\` in front. The time of commits is fixed: the n-th command
 //! runs n minutes after 10 o'clock. In what is compared, the directory is written `[DIR]`, and the
 //! lines that hold `[..]` in the transcript match anything there.
 //!
 //! `IRMIN_TRANSCRIPTS=overwrite cargo test -p irmin-cli --test transcripts` writes what the program
 //! says into the files; look at the difference before you commit it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod behaviour;
 mod session;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 
 #[test]
@@ -49,29 +51,6 @@ fn check(file: &Path, overwrite: bool) -> Option<String> {
     }
     let difference = difference(&expected, &actual)?;
     Some(format!("{}: {difference}", file.display()))
-}
-
-#[test]
-fn a_repository_in_use_is_told_with_the_process_that_uses_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let url = dir.path().join("repo");
-    let held = irminsule::create(url.to_str().unwrap()).unwrap();
-    let irmin = |args: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_irmin"))
-            .arg("--repo")
-            .arg(&url)
-            .args(args)
-            .output()
-            .unwrap()
-    };
-    let refused = irmin(&["ls"]);
-    let text = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    let holder = format!("is in use by process {}\n", std::process::id());
-    assert!(text.contains(&holder), "{text}");
-    assert!(text.contains("\nhint: "), "{text}");
-    drop(held);
-    assert_eq!(irmin(&["ls"]).status.code(), Some(0));
 }
 
 /// Returns the first line that differs, with those around it.

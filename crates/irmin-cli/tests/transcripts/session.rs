@@ -78,6 +78,11 @@ impl Session {
         let text = String::from_utf8_lossy(&text);
         let dir = here.canonicalize().unwrap();
         let mut text = text.replace(dir.to_str().unwrap(), "[DIR]");
+        for mark in ["$ ", "> ", "```"] {
+            // What looks like a part of the transcript is told from it by a backslash.
+            let escaped = format!("\n\\{mark}");
+            text = format!("\n{text}").replace(&format!("\n{mark}"), &escaped)[1..].to_owned();
+        }
         if !text.is_empty() && !text.ends_with('\n') {
             text.push_str("[no newline]\n");
         }

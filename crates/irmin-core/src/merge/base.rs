@@ -1,6 +1,8 @@
 //! The common ancestor to merge from, where there are several.
 
-use super::{Merged, Resolution, merge_trees};
+use std::collections::HashMap;
+
+use super::{Resolution, merge_trees};
 use crate::error::{Error, Result};
 use crate::repo::Repo;
 use crate::{Id, Tree};
@@ -8,18 +10,12 @@ use crate::{Id, Tree};
 /// How many times the ancestors of ancestors may have several ancestors again.
 const NESTING_MAX: usize = 1000;
 
-/// A tree that stands for the merge of some commits.
-struct Side {
-    commits: Vec<Id>,
-    tree: Tree,
-}
-
-/// What remains to be done for the innermost pair of sides.
+/// Several ancestors on their way to one tree.
 struct Frame {
-    /// The ancestors that are merged already.
-    merged: Side,
-    /// Those that are still to be merged with them.
-    rest: Vec<Id>,
+    ancestors: Vec<Id>,
+    /// How many of them are in `tree`.
+    merged: usize,
+    tree: Tree,
 }
 
 /// Returns the tree that two commits have in common: that of their lowest common ancestor, or the
@@ -31,73 +27,85 @@ struct Frame {
 /// [`Error::History`] when a limit is hit, which is never taken for "no ancestor".
 pub(super) fn merge_base(repo: &Repo, ours: Id, theirs: Id) -> Result<Tree> {
     // Several ancestors are merged one after the other, each pair again from what it has in
-    // common: a stack, because such crosses can be nested as deep as the history is long.
-    let mut stack = match open(repo, &[ours], &[theirs])? {
-        Ok(tree) => return Ok(tree),
-        Err(frame) => vec![frame],
-    };
-    let mut base = None;
+    // common: a stack, because such crosses can be nested as deep as the history is long. What
+    // came of a set of ancestors is kept, because the pairs above it all meet in it again: without
+    // that, each level of nesting doubles the work.
+    let mut known: HashMap<Vec<Id>, Tree> = HashMap::new();
+    let mut stack: Vec<Frame> = Vec::new();
+    let mut wanted = common(repo, &[ours], &[theirs])?;
     loop {
-        let Some(frame) = stack.last_mut() else {
-            return Ok(Tree::empty());
-        };
-        let Some(&next) = frame.rest.first() else {
-            let Some(Frame { merged, .. }) = stack.pop() else {
-                return Ok(Tree::empty());
-            };
-            if stack.is_empty() {
-                return Ok(merged.tree);
+        let Some(mut base) = settled(repo, &known, &wanted)? else {
+            if stack.len() >= NESTING_MAX {
+                let limit = NESTING_MAX;
+                return Err(Error::CrissCross {
+                    ours,
+                    theirs,
+                    limit,
+                });
             }
-            base = Some(merged.tree);
+            let frame = Frame::open(repo, wanted)?;
+            wanted = frame.next_in_common(repo)?;
+            stack.push(frame);
             continue;
         };
-        let common = match base.take() {
-            Some(common) => common,
-            None => match open(repo, &frame.merged.commits, &[next])? {
-                Ok(common) => common,
-                Err(deeper) if stack.len() < NESTING_MAX => {
-                    stack.push(deeper);
-                    continue;
-                }
-                Err(_) => {
-                    return Err(Error::CrissCross {
-                        ours,
-                        theirs,
-                        limit: NESTING_MAX,
-                    });
-                }
-            },
-        };
-        let theirs = repo.must_load(next)?;
-        let merged: &mut Merged = &mut merge_trees(
-            &common,
-            &frame.merged.tree,
-            theirs.tree(),
-            repo.rule_types(),
-        )?;
-        merged.resolve_all(&Resolution::Base)?;
-        frame.merged.tree = merged.tree().clone();
-        frame.merged.commits.push(next);
-        frame.rest.remove(0);
+        loop {
+            let Some(mut frame) = stack.pop() else {
+                return Ok(base);
+            };
+            frame.merge_next(repo, &base)?;
+            if frame.merged < frame.ancestors.len() {
+                wanted = frame.next_in_common(repo)?;
+                stack.push(frame);
+                break;
+            }
+            base = frame.tree.clone();
+            known.insert(frame.ancestors, frame.tree);
+        }
     }
 }
 
-/// Returns what two sides have in common if that is simple, or the frame to work it out.
-fn open(repo: &Repo, left: &[Id], right: &[Id]) -> Result<std::result::Result<Tree, Frame>> {
-    let ancestors = repo.history().lowest_common_ancestors(left, right)?;
-    let Some((first, rest)) = ancestors.split_first() else {
-        return Ok(Ok(Tree::empty()));
-    };
-    let tree = repo.must_load(*first)?.tree().clone();
-    if rest.is_empty() {
-        return Ok(Ok(tree));
+/// Returns the best common ancestors of two sides.
+fn common(repo: &Repo, left: &[Id], right: &[Id]) -> Result<Vec<Id>> {
+    Ok(repo.history().lowest_common_ancestors(left, right)?)
+}
+
+/// Returns the tree that stands for some ancestors, if that is simple or known already.
+fn settled(repo: &Repo, known: &HashMap<Vec<Id>, Tree>, ancestors: &[Id]) -> Result<Option<Tree>> {
+    match ancestors {
+        [] => Ok(Some(Tree::empty())),
+        &[only] => Ok(Some(repo.must_load(only)?.tree().clone())),
+        several => Ok(known.get(several).cloned()),
     }
-    let merged = Side {
-        commits: vec![*first],
-        tree,
-    };
-    Ok(Err(Frame {
-        merged,
-        rest: rest.to_vec(),
-    }))
+}
+
+impl Frame {
+    fn open(repo: &Repo, ancestors: Vec<Id>) -> Result<Self> {
+        let tree = settled(
+            repo,
+            &HashMap::new(),
+            ancestors.get(..1).unwrap_or_default(),
+        )?;
+        Ok(Self {
+            ancestors,
+            merged: 1,
+            tree: tree.unwrap_or_default(),
+        })
+    }
+
+    /// Returns what those that are merged have in common with the next.
+    fn next_in_common(&self, repo: &Repo) -> Result<Vec<Id>> {
+        let (merged, rest) = self.ancestors.split_at(self.merged);
+        common(repo, merged, rest.get(..1).unwrap_or_default())
+    }
+
+    fn merge_next(&mut self, repo: &Repo, base: &Tree) -> Result<()> {
+        if let Some(&next) = self.ancestors.get(self.merged) {
+            let theirs = repo.must_load(next)?;
+            let mut merged = merge_trees(base, &self.tree, theirs.tree(), repo.rule_types())?;
+            merged.resolve_all(&Resolution::Base)?;
+            self.tree = merged.into_tree();
+            self.merged += 1;
+        }
+        Ok(())
+    }
 }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::history::FastForward;
 use crate::repo::{Commit, Repo};
 use crate::store::Durability;
+use crate::transaction::OPTIMISTIC_ATTEMPTS;
 
 /// How to merge into a branch.
 #[derive(Clone, Debug)]
@@ -54,12 +55,19 @@ impl Repo {
 impl Branch {
     /// Merges a commit into the branch: moves the branch forward if it can, makes a merge commit
     /// if it must, and changes nothing if there are conflicts. If others commit meanwhile, it
-    /// merges again.
+    /// merges again; after three lost races it keeps the branch's turn while it does, as
+    /// [`transact`](Self::transact), so that it gets through.
     ///
     /// # Errors
-    /// As [`Repo::merge`].
+    /// As [`Repo::merge`]; [`Error::Transaction`](crate::Error::Transaction) inside a transaction
+    /// that has the turn on this branch.
     pub fn merge(&self, theirs: &Commit, options: &MergeOptions) -> Result<MergeOutcome> {
+        let mut attempts = 0;
         loop {
+            attempts += 1;
+            let _turn = (attempts > OPTIMISTIC_ATTEMPTS)
+                .then(|| self.turn())
+                .transpose()?;
             let Some(ours) = self.head()? else {
                 if self.move_from(None, theirs, options.durability)? == Moved::Done {
                     return Ok(MergeOutcome::FastForward(theirs.clone()));

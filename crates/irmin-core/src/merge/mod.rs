@@ -104,11 +104,10 @@ impl Merged {
     /// # Errors
     /// [`Error::NoConflict`] if there is none at the path, or no more.
     pub fn resolve(&mut self, path: &Path, resolution: Resolution) -> Result<()> {
-        let position = self
+        let found = self
             .conflicts
-            .iter()
-            .position(|conflict| conflict.path == *path);
-        let Some(position) = position else {
+            .binary_search_by(|conflict| conflict.path.cmp(path));
+        let Ok(position) = found else {
             return Err(Error::NoConflict { path: path.clone() });
         };
         let conflict = &self.conflicts[position];
@@ -128,7 +127,8 @@ impl Merged {
     /// # Errors
     /// As [`Tree::set`].
     pub fn resolve_all(&mut self, resolution: &Resolution) -> Result<()> {
-        while let Some(conflict) = self.conflicts.first() {
+        // From the end, where nothing has to move up.
+        while let Some(conflict) = self.conflicts.last() {
             let path = conflict.path.clone();
             self.resolve(&path, resolution.clone())?;
         }

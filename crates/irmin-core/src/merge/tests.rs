@@ -342,6 +342,34 @@ fn a_criss_cross_is_merged_from_all_its_ancestors() {
 }
 
 #[test]
+fn three_that_keep_merging_each_other_are_merged_without_doubling_the_work() {
+    let repo = repo();
+    let main = repo.branch("main").unwrap();
+    let start = commit(&main, "start", "0");
+    let branches = ["main", "two", "three"].map(|name| repo.branch(name).unwrap());
+    branches
+        .iter()
+        .for_each(|branch| branch.reset(&start).unwrap());
+    // Each pair has three best common ancestors, and so has each pair of these, all the way down:
+    // 2 to the power of 40 merges, if what came of the three were not kept.
+    for round in 0..40 {
+        let value = round.to_string();
+        let heads: Vec<_> = branches
+            .iter()
+            .map(|branch| commit(branch, branch.name().as_str(), &value))
+            .collect();
+        for (own, branch) in branches.iter().enumerate() {
+            for theirs in [&heads[(own + 1) % 3], &heads[(own + 2) % 3]] {
+                let outcome = branch.merge(theirs, &options(&repo)).unwrap();
+                assert!(matches!(outcome, MergeOutcome::Merged(_)));
+            }
+        }
+    }
+    let ids = branches.map(|branch| branch.tree().unwrap().id().unwrap());
+    assert_eq!((ids[0], ids[1]), (ids[1], ids[2]));
+}
+
+#[test]
 fn unrelated_histories_merge_from_nothing() {
     let repo = repo();
     let (left, right) = (repo.branch("left").unwrap(), repo.branch("right").unwrap());
@@ -422,4 +450,88 @@ fn two_writers_of_different_paths_both_get_through_under_snapshot_isolation() {
     assert_eq!(done.attempts, 1);
     assert_eq!(main.get(&path("a")).unwrap().unwrap(), "2");
     assert_eq!(main.get(&path("mine")).unwrap().unwrap(), "1");
+}
+
+/// Three lines of which each merges the other two at every step, so that each pair has three lowest
+/// common ancestors, and so on down to the root.
+#[test]
+fn three_lines_that_merge_each_other_again_and_again_have_a_base_soon() {
+    let repo = repo();
+    let info = |message: &str| repo.info(message).unwrap();
+    let start = repo
+        .create_commit(&tree(&[("a", "0")]), &[], info("start"))
+        .unwrap();
+    let mut lines = vec![start.clone(), start.clone(), start];
+    for step in 0..60 {
+        let parents: Vec<_> = lines.clone();
+        let parents = if step == 0 {
+            &parents[..1]
+        } else {
+            &parents[..]
+        };
+        for (line, name) in lines.iter_mut().zip(["p", "q", "r"]) {
+            let tree = tree(&[("a", "0"), (name, &step.to_string())]);
+            *line = repo.create_commit(&tree, parents, info(name)).unwrap();
+        }
+    }
+    let merged = repo.merge(&lines[0], &lines[1]).unwrap();
+    assert_eq!(merged.tree().get_bytes(&path("a")).unwrap().unwrap(), "0");
+}
+
+#[test]
+fn twenty_thousand_conflicts_are_settled_at_once() {
+    let side = |value: &'static str| {
+        let mut tree = Tree::empty();
+        for i in 0..20_000 {
+            tree.set(&path(&format!("d{}/{i}", i % 100)), value)
+                .unwrap();
+        }
+        tree
+    };
+    let mut merged = merge(&Tree::empty(), &side("1"), &side("2"));
+    assert_eq!(merged.conflicts().len(), 20_000);
+    merged.resolve(&path("d50/50"), Resolution::Ours).unwrap();
+    assert!(merged.resolve(&path("d50/50"), Resolution::Ours).is_err());
+    merged.resolve_all(&Resolution::Theirs).unwrap();
+    let value = |at| merged.tree().get_bytes(&path(at)).unwrap().unwrap();
+    assert_eq!((value("d50/50"), value("d1/1")), ("1".into(), "2".into()));
+}
+
+/// A rule during whose work somebody else commits.
+#[derive(Debug, Default)]
+struct Racing(std::sync::OnceLock<Branch>, std::sync::atomic::AtomicU32);
+
+impl crate::rules::MergeRule for Racing {
+    fn name(&self) -> &'static str {
+        "racing"
+    }
+
+    fn merge(
+        &self,
+        _: Option<&[u8]>,
+        ours: &[u8],
+        _: &[u8],
+    ) -> Result<Vec<u8>, crate::rules::RuleConflict> {
+        let round = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if let Some(branch) = self.0.get() {
+            let _refused_in_the_end = branch.set(&path("noise"), round.to_string(), "noise");
+        }
+        Ok(ours.to_vec())
+    }
+}
+
+#[test]
+fn a_merge_gets_through_against_writers_that_never_stop() {
+    let racing = Arc::new(Racing::default());
+    let types = RuleTypes::default().with(Arc::clone(&racing) as _);
+    let repo = Repo::with_rule_types(Arc::new(MemoryStore::new()), Env::fixed(1), types);
+    let (main, side) = (repo.branch("main").unwrap(), repo.branch("side").unwrap());
+    let start = commit(&main, ".irmin/rules", "x racing\n");
+    side.reset(&start).unwrap();
+    commit(&main, "x", "1");
+    let theirs = commit(&side, "x", "2");
+    racing.0.set(main.clone()).unwrap();
+    let outcome = main.merge(&theirs, &options(&repo)).unwrap();
+    assert!(matches!(outcome, MergeOutcome::Merged(_)));
+    assert_eq!(racing.1.load(std::sync::atomic::Ordering::Relaxed), 4);
 }

@@ -103,3 +103,15 @@ fn memory_that_branches_keep_is_let_go() {
     assert_eq!(main.tree().unwrap().stats().loaded, 0);
     assert_eq!(main.get(&path("a/b")).unwrap().unwrap(), "1");
 }
+
+#[test]
+fn names_that_were_only_asked_for_do_not_pile_up() {
+    let repo = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(1));
+    let kept = repo.branch("kept").unwrap();
+    for number in 0..5 * BRANCHES_SWEPT_MIN {
+        repo.branch(&format!("asked-{number}")).unwrap();
+    }
+    assert!(repo.0.branches.lock().unwrap().len() <= BRANCHES_SWEPT_MIN);
+    let again = repo.branch("kept").unwrap();
+    assert!(std::ptr::eq(kept.state(), again.state()));
+}

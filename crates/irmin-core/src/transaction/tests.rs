@@ -291,3 +291,26 @@ fn two_writers_of_different_fields_of_one_struct_merge() {
         }
     );
 }
+
+/// Whoever removes a job does it: two must not both be told that they removed it.
+#[test]
+fn what_a_removal_answers_counts_as_read() {
+    let main = branch();
+    main.set(&path("jobs/1"), "", "start").unwrap();
+    let take = |who: &'static str, meanwhile: &mut dyn FnMut()| {
+        let done = main.transact(&TransactOptions::new("take"), |view| {
+            let mine = view.remove(&path("jobs/1"))?;
+            meanwhile();
+            view.set(&path(who), "was here")?;
+            Ok(mine)
+        });
+        done.unwrap().value
+    };
+    let mut bob = None;
+    let ada = take("ada", &mut || {
+        if bob.is_none() {
+            bob = Some(take("bob", &mut || {}));
+        }
+    });
+    assert_eq!((ada, bob), (false, Some(true)));
+}

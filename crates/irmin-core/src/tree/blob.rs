@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::chunks::{self, CHUNKED_BYTES_MIN};
 use super::link::Place;
 use crate::codec::header;
-use crate::error::{Error, Result};
+use crate::error::{DecodeError, Error, Result};
 use crate::store::StoreId;
 use crate::{Id, Key, Kind, ObjectStore};
 
@@ -113,6 +113,22 @@ impl BlobCell {
         })
     }
 
+    /// Reads the content, which must have the size that the directory says.
+    fn read(&self, store: &dyn ObjectStore) -> Result<Bytes> {
+        let key = self.key(store);
+        let bytes = if self.chunked {
+            chunks::read(store, &key)?
+        } else {
+            content(store, &key)?
+        };
+        if bytes.len() as u64 != self.size {
+            let source = DecodeError::new("blob", 0, "another size than its directory says");
+            let id = self.id;
+            return Err(Error::Decode { id, source });
+        }
+        Ok(bytes)
+    }
+
     /// Returns the key to ask a store for.
     fn key(&self, store: &dyn ObjectStore) -> Key {
         self.key_in(store.store_id())
@@ -210,16 +226,14 @@ impl Blob {
     /// chunks together.
     ///
     /// # Errors
-    /// [`Error::Missing`] when the store lacks the object, [`Error::Store`] when it fails.
+    /// [`Error::Missing`] when the store lacks the object, [`Error::Decode`] when it is another one
+    /// than it should be, [`Error::Store`] when it fails.
     pub fn bytes(&self) -> Result<Bytes> {
         match &self.data {
             Data::Inline(bytes) => Ok(bytes.clone()),
             Data::Object(cell, store) => match (&cell.bytes, store) {
                 (Some(bytes), _) => Ok(bytes.clone()),
-                (None, Some(store)) if cell.chunked => {
-                    chunks::read(store.as_ref(), &cell.key(store.as_ref()))
-                }
-                (None, Some(store)) => content(store.as_ref(), &cell.key(store.as_ref())),
+                (None, Some(store)) => cell.read(store.as_ref()),
                 (None, None) => Err(Error::Missing { id: cell.id }),
             },
         }

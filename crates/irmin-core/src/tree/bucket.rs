@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::{BlobCell, INLINE_BYTES_MAX, Mode};
+use super::chunks::CHUNKED_BYTES_MIN;
 use super::link::{Link, Places};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
@@ -23,6 +24,11 @@ pub(super) const SHAPE_BUCKET: u8 = 0;
 const HEAD_BYTES: usize = 4;
 /// Length of name, tag, length of value.
 const ROW_BYTES: usize = 3;
+/// A bucket without entries, as almost every inner node has one.
+const EMPTY: [u8; HEAD_BYTES] = {
+    let [version, kind] = header(Kind::Node);
+    [version, kind, SHAPE_BUCKET, 0]
+};
 
 /// What an entry is, as the high half of its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +103,12 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn empty() -> Self {
-        Self::from_values(std::iter::empty::<(&[u8], Value)>())
+    /// Returns the bucket without entries. Allocates nothing.
+    pub(super) const fn empty() -> Self {
+        Self {
+            bytes: Bytes::from_static(&EMPTY),
+            subs: Vec::new(),
+        }
     }
 
     /// Builds a bucket from entries in order of their suffixes.
@@ -282,6 +292,9 @@ impl Bucket {
         let mut reader = Reader::new("node", bytes);
         reader.take(from)?;
         let (end, subs) = decode_entries(&mut reader, places)?;
+        if bytes[from] == 0 {
+            return Ok((Self::empty(), end));
+        }
         let [version, kind] = header(Kind::Node);
         let whole = [&[version, kind, SHAPE_BUCKET], &bytes[from..end]].concat();
         Ok((
@@ -444,6 +457,14 @@ fn decode_entries(
             Class::Blob | Class::Chunks => {
                 let (id, size) = (reader.id()?, reader.varint()?);
                 let chunked = class == Class::Chunks;
+                let fits = if chunked {
+                    size >= CHUNKED_BYTES_MIN as u64
+                } else {
+                    (INLINE_BYTES_MAX as u64 + 1..CHUNKED_BYTES_MIN as u64).contains(&size)
+                };
+                if !fits {
+                    return Err(reader.error("a value stored as one of another size would be"));
+                }
                 subs.push(Sub::Blob(Arc::new(BlobCell::stored(
                     id, size, chunked, place,
                 ))));

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::bucket::{BUCKET_ENTRIES_MAX, Value};
+use super::dir::WRONG_COUNT;
 use super::inner::Inner;
 use super::link::{Link, Node, Store, load_all};
 use super::nibbles::{NameBuf, nibble, nibbles};
+use crate::STEP_BYTES_MAX;
 use crate::error::Result;
 
 /// Yields the entries of a part of a directory in order of their names.
@@ -128,6 +130,12 @@ impl Cursor {
             )?;
         }
         let node = Arc::clone(child.link.node(&self.store)?);
+        if self.name.nibbles() > 2 * STEP_BYTES_MAX {
+            return Err(child.link.damaged("deeper than names are long"));
+        }
+        if node.len() != child.len {
+            return Err(child.link.damaged(WRONG_COUNT));
+        }
         self.stack.push(Frame {
             node,
             position: self.name.nibbles(),

@@ -62,6 +62,11 @@ fn push_changes(
                 difference: Difference::Modified { old, new },
             });
         }
+        // A value comes before what is below its path.
+        (old @ Some(Entry::Tree(_)), new @ Some(Entry::Blob(_))) => {
+            push_all(changes, &path, new, Difference::Added)?;
+            push_all(changes, &path, old, Difference::Removed)?;
+        }
         (old, new) => {
             push_all(changes, &path, old, Difference::Removed)?;
             push_all(changes, &path, new, Difference::Added)?;

@@ -10,8 +10,13 @@ use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Slot, Value};
 use super::inner::{Child, Inner, Turn};
 use super::link::{Link, Node, Store, load_all};
 use super::nibbles::{common, nibble};
+use crate::STEP_BYTES_MAX;
 use crate::error::Result;
 use crate::short::Short;
+
+/// What is wrong with a stored node that has not as many entries as its parent counts.
+pub(super) const WRONG_COUNT: &str = "another number of entries than the node above says";
+const WRONG_SUFFIX: &str = "names that do not go on from those above";
 
 /// Returns a link to a directory without entries.
 pub(super) fn empty() -> Link {
@@ -67,6 +72,16 @@ pub(super) fn put(
     position: usize,
     value: Value,
 ) -> Result<bool> {
+    if let Node::Bucket(bucket) = link.node(store)?.as_ref()
+        && bucket.len() >= BUCKET_ENTRIES_MAX
+        && !fits(
+            bucket,
+            position,
+            name.get(position / 2).map(|byte| byte >> 4),
+        )
+    {
+        return Err(link.damaged(WRONG_SUFFIX));
+    }
     let node = link.node_mut(store)?;
     match node {
         Node::Bucket(bucket) => {
@@ -95,6 +110,15 @@ pub(super) fn put(
             }
         },
     }
+}
+
+/// Tells whether a bucket at `position` can be there: a stored one may be damaged. `half` is the
+/// high half byte that its suffixes start with, where the position is in the middle of a byte.
+fn fits(bucket: &Bucket, position: usize, half: Option<u8>) -> bool {
+    bucket.slots().all(|slot| {
+        position / 2 + slot.suffix.len() <= STEP_BYTES_MAX
+            && (position.is_multiple_of(2) || slot.suffix.first().map(|byte| byte >> 4) == half)
+    })
 }
 
 /// Makes a child with one entry.
@@ -167,6 +191,9 @@ pub(super) fn remove(link: &mut Link, store: &Store, name: &[u8], position: usiz
             if let Some(child) = inner.child_mut(branch) {
                 remove(&mut child.link, store, name, next)?;
                 child.len -= 1;
+                if child.link.node(store)?.len() != child.len {
+                    return Err(child.link.damaged(WRONG_COUNT));
+                }
                 if child.len == 0 {
                     inner.remove_child(branch);
                 }
@@ -205,12 +232,17 @@ fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<
     for (branch, child) in inner.branches().zip(inner.children()) {
         // Where the branch is the low half of a byte, the children's suffixes start behind it.
         let high = (at % 2 == 1).then(|| (name[at / 2] & 0xf0) | branch);
-        if let Node::Bucket(bucket) = child.link.node(store)?.as_ref() {
-            entries.extend(bucket.slots().map(|slot| {
-                let suffix = [whole, high.as_slice(), slot.suffix].concat();
-                (suffix, slot.to_value())
-            }));
+        let bucket = match child.link.node(store)?.as_ref() {
+            Node::Bucket(bucket) if bucket.len() as u64 == child.len => bucket,
+            _ => return Err(child.link.damaged(WRONG_COUNT)),
+        };
+        if !fits(bucket, at + 1, Some(branch)) {
+            return Err(child.link.damaged(WRONG_SUFFIX));
         }
+        entries.extend(bucket.slots().map(|slot| {
+            let suffix = [whole, high.as_slice(), slot.suffix].concat();
+            (suffix, slot.to_value())
+        }));
     }
     Ok(Bucket::from_values(entries))
 }
@@ -221,6 +253,9 @@ fn merge_only_child(inner: &mut Inner, store: &Store) -> Result<()> {
     let Some(child) = inner.child_mut(branch) else {
         return Ok(());
     };
+    if let Node::Bucket(_) = child.link.node(store)?.as_ref() {
+        return Err(child.link.damaged(WRONG_COUNT));
+    }
     if let Node::Inner(lower) = child.link.node_mut(store)? {
         let mut lower = std::mem::replace(lower, Inner::new(&[]));
         let prefix = [&inner.prefix, &[branch][..], &lower.prefix].concat();

@@ -12,6 +12,8 @@ use crate::store::StoreId;
 use crate::{Id, Key, Kind, STEP_BYTES_MAX};
 
 const SHAPE_INNER: u8 = 1;
+/// More entries than a directory can have: keeps sums of what a damaged node says from overflowing.
+const ENTRIES_MAX: u64 = u64::MAX / 4;
 
 /// A part of a directory with more than [`BUCKET_ENTRIES_MAX`] entries.
 #[derive(Clone, Debug)]
@@ -167,14 +169,14 @@ impl Inner {
             return Err(reader.error("a terminal entry with a name"));
         }
         let bitmap = reader.u16()?;
-        let lens = (0..bitmap.count_ones())
-            .map(|_| reader.varint())
-            .collect::<Result<Vec<_>, _>>()?;
-        let places = places.skip(terminal.subs().len());
-        let mut children = Vec::with_capacity(lens.len());
-        for (index, len) in lens.into_iter().enumerate() {
-            let link = Link::stored(reader.id()?, places.get(index));
+        let mut children = Vec::with_capacity(bitmap.count_ones() as usize);
+        for _ in 0..bitmap.count_ones() {
+            let (len, link) = (reader.varint()?, Link::default());
             children.push(Child { len, link });
+        }
+        let places = places.skip(terminal.subs().len());
+        for (index, child) in children.iter_mut().enumerate() {
+            child.link = Link::stored(reader.id()?, places.get(index));
         }
         reader.end()?;
         let inner = Self {
@@ -188,7 +190,7 @@ impl Inner {
             .children
             .iter()
             .try_fold(terminals, |sum, c| sum.checked_add(c.len));
-        if total.is_none_or(|total| total <= BUCKET_ENTRIES_MAX as u64)
+        if total.is_none_or(|total| total <= BUCKET_ENTRIES_MAX as u64 || total > ENTRIES_MAX)
             || inner.children.iter().any(|child| child.len == 0)
             || (inner.children.len() < 2 && inner.terminal.len() == 0)
         {
@@ -205,14 +207,15 @@ fn decode_prefix(reader: &mut Reader<'_>) -> Result<Short, DecodeError> {
         return Err(reader.error("a prefix longer than a name"));
     }
     let packed = reader.take(len.div_ceil(2))?;
-    let mut prefix: Vec<_> = packed
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0x0f])
-        .collect();
-    if prefix.len() > len && prefix.pop() != Some(0) {
+    let mut prefix = [0; 2 * STEP_BYTES_MAX];
+    for (pair, byte) in prefix.chunks_exact_mut(2).zip(packed) {
+        pair.copy_from_slice(&[byte >> 4, byte & 0x0f]);
+    }
+    let (prefix, rest) = prefix.split_at(len);
+    if len % 2 == 1 && rest.first() != Some(&0) {
         return Err(reader.error("a padded prefix"));
     }
-    Ok(Short::new(&prefix))
+    Ok(Short::new(prefix))
 }
 
 /// Returns the keys that a store has for what a node points to, in the order of its encoding.

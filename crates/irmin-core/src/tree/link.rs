@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::bucket::{Bucket, Sub};
 use super::inner::Inner;
-use crate::error::{Error, Result};
+use crate::error::{DecodeError, Error, Result};
 use crate::store::{Locator, StoreId};
 use crate::{Id, Key, ObjectStore, Stored};
 
@@ -136,6 +136,13 @@ impl Link {
         self.stored.take();
         let node = self.node.get_mut().expect("because it was just loaded");
         Ok(Arc::make_mut(node))
+    }
+
+    /// Says that the stored node does not fit the place where this link has it.
+    pub(super) fn damaged(&self, reason: &'static str) -> Error {
+        let id = self.known_id().unwrap_or(Id::NULL);
+        let source = DecodeError::new("node", 0, reason);
+        Error::Decode { id, source }
     }
 
     /// Tells whether two links lead to equal nodes, as far as that is known without hashing.

@@ -1,10 +1,12 @@
 //! Reading one directory: size, pages, the n-th entry.
 
+use std::sync::LazyLock;
+
 use super::cursor::Cursor;
 use super::nibbles::NameBuf;
 use super::{Entry, Tree};
-use crate::Step;
 use crate::error::Result;
+use crate::{Id, Step};
 
 impl Tree {
     /// Returns the number of entries of the root directory. Reads its first node at most: O(1).
@@ -15,12 +17,17 @@ impl Tree {
         Ok(self.root.node(&self.store)?.len())
     }
 
-    /// Tells whether there is no entry.
+    /// Tells whether there is no entry. Reads nothing where the id is known: there is one empty
+    /// tree.
     ///
     /// # Errors
     /// As [`Tree::get`].
     pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.len()? == 0)
+        static EMPTY: LazyLock<Option<Id>> = LazyLock::new(|| Tree::empty().id().ok());
+        match (self.root.known_id(), *EMPTY) {
+            (Some(id), Some(empty)) => Ok(id == empty),
+            _ => Ok(self.len()? == 0),
+        }
     }
 
     /// Returns at most `limit` entries of the root directory in order, those behind `after` or

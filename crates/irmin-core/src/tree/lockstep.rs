@@ -11,9 +11,9 @@ use super::cursor::Cursor;
 use super::inner::Inner;
 use super::link::{Link, Node, load_all};
 use super::nibbles::NameBuf;
-use super::{Entry, Tree};
+use super::{Entry, Tree, dir};
 use crate::error::Result;
-use crate::{Path, Step};
+use crate::{Path, STEP_BYTES_MAX, Step};
 
 /// The most pairs of nodes that one round looks at: bounds the memory of a walk.
 const ROUND_NODES_MAX: usize = 4096;
@@ -45,7 +45,11 @@ pub(crate) fn lockstep<const K: usize>(
             skipped: 0,
         })
     });
-    walk.push(&Arc::new(Path::root()), NameBuf::default(), sides);
+    let dir = Dir {
+        path: Path::root(),
+        sides,
+    };
+    walk.push(&Arc::new(dir), NameBuf::default(), sides);
     while !walk.pending.is_empty() {
         walk.round()?;
     }
@@ -60,9 +64,15 @@ struct Lockstep<'a, const K: usize> {
     rows: Vec<Row<K>>,
 }
 
+/// A directory, with its first node in each tree that has it.
+struct Dir<'a, const K: usize> {
+    path: Path,
+    sides: [Option<Side<'a>>; K],
+}
+
 /// The parts of one directory that share the beginning of their names.
 struct Item<'a, const K: usize> {
-    dir: Arc<Path>,
+    dir: Arc<Dir<'a, K>>,
     name: NameBuf,
     sides: [Option<Side<'a>>; K],
 }
@@ -83,7 +93,7 @@ impl Side<'_> {
 
 impl<'a, const K: usize> Lockstep<'a, K> {
     /// Adds a part to look at, if it matters.
-    fn push(&mut self, dir: &Arc<Path>, name: NameBuf, sides: [Option<Side<'a>>; K]) {
+    fn push(&mut self, dir: &Arc<Dir<'a, K>>, name: NameBuf, sides: [Option<Side<'a>>; K]) {
         let same = |left: usize, right: usize| match (&sides[left], &sides[right]) {
             (None, None) => true,
             (Some(left), Some(right)) => left.same(right),
@@ -119,7 +129,17 @@ impl<'a, const K: usize> Lockstep<'a, K> {
         let mut inners = [None; K];
         for (index, side) in item.sides.iter().enumerate() {
             let Some(side) = side else { continue };
-            match side.link.node(&self.trees[index].store)?.as_ref() {
+            let node = side.link.node(&self.trees[index].store)?;
+            // What is stored may be damaged: the walk must end, whatever it says.
+            if item.name.nibbles() > 2 * STEP_BYTES_MAX {
+                return Err(side.link.damaged("deeper than names are long"));
+            }
+            if node.len() == 0 && item.name.nibbles() > 0 {
+                return Err(side
+                    .link
+                    .damaged("no entries where the node above has some"));
+            }
+            match node.as_ref() {
                 Node::Inner(inner) => inners[index] = Some((*side, inner)),
                 Node::Bucket(_) => return self.compare_entries(&item),
             }
@@ -209,7 +229,7 @@ impl<'a, const K: usize> Lockstep<'a, K> {
     }
 
     /// Compares what the trees have under one name.
-    fn compare(&mut self, dir: &Arc<Path>, name: &[u8], values: [Option<Value>; K]) -> Result<()> {
+    fn compare(&mut self, dir: &Dir<'a, K>, name: &[u8], values: [Option<Value>; K]) -> Result<()> {
         let same = |left: usize, right: usize| match (&values[left], &values[right]) {
             (None, None) => true,
             (Some(left), Some(right)) => same_value(left, right),
@@ -218,41 +238,35 @@ impl<'a, const K: usize> Lockstep<'a, K> {
         if !(self.relevant)(&same) {
             return Ok(());
         }
-        let path = dir.child(Step::new(name)?);
+        let path = dir.path.child(Step::new(name)?);
+        path.check_depth()?;
         let mut values = values.into_iter().zip(self.trees);
         let entries = std::array::from_fn(|_| {
             let (value, tree) = values.next()?;
             Some(Entry::from_value(value?, &tree.store))
         });
         if let [.., Some(Entry::Tree(_)), Some(Entry::Tree(_))] = entries.as_slice() {
-            return self.enter(path, &entries);
+            return self.enter(dir, name, path);
         }
         self.rows.push(Row { path, entries });
         Ok(())
     }
 
     /// Goes into a directory that the last two trees have; another tree's blob counts as absent.
-    fn enter(&mut self, path: Path, entries: &[Option<Entry>; K]) -> Result<()> {
+    fn enter(&mut self, above: &Dir<'a, K>, name: &[u8], path: Path) -> Result<()> {
         let mut sides = [None; K];
-        for ((side, entry), tree) in sides.iter_mut().zip(entries).zip(self.trees) {
-            if let Some(Entry::Tree(_)) = entry {
-                // The link inside the tree, rather than the entry's clone, so that what is loaded
-                // stays loaded for as long as the tree lives.
-                *side = tree.dir_link(&path)?.map(|link| Side { link, skipped: 0 });
+        for ((side, above), tree) in sides.iter_mut().zip(&above.sides).zip(self.trees) {
+            let Some(above) = above else { continue };
+            // The link inside the tree, rather than the entry's clone, so that what is loaded
+            // stays loaded for as long as the tree lives.
+            let slot = dir::find(above.link, &tree.store, name)?;
+            if let Some(Sub::Dir(link)) = slot.and_then(|slot| slot.sub()) {
+                *side = Some(Side { link, skipped: 0 });
             }
         }
-        self.push(&Arc::new(path), NameBuf::default(), sides);
+        let dir = Dir { path, sides };
+        self.push(&Arc::new(dir), NameBuf::default(), sides);
         Ok(())
-    }
-}
-
-impl Tree {
-    /// Returns the link to a directory.
-    fn dir_link(&self, path: &Path) -> Result<Option<&Link>> {
-        match self.slot(path.steps())?.and_then(|slot| slot.sub()) {
-            Some(Sub::Dir(link)) => Ok(Some(link)),
-            _ => Ok(None),
-        }
     }
 }
 

@@ -157,6 +157,22 @@ impl Tree {
         dir::find(link, &self.store, last)
     }
 
+    /// Returns the path of the blob that lies above the end of a path, if one does.
+    pub(crate) fn blob_above(&self, path: &Path) -> Result<Option<Path>> {
+        let mut link: &Link = &self.root;
+        let dirs = path.steps().split_last().map_or(&[][..], |(_, dirs)| dirs);
+        for (index, step) in dirs.iter().enumerate() {
+            let Some(slot) = dir::find(link, &self.store, step)? else {
+                break;
+            };
+            let Some(bucket::Sub::Dir(below)) = slot.sub() else {
+                return Ok(Some(Path::from_steps(dirs[..=index].to_vec())?));
+            };
+            link = below;
+        }
+        Ok(None)
+    }
+
     /// Makes a value of an entry in place.
     fn entry(&self, slot: &Slot<'_>) -> Entry {
         Entry::from_value(slot.to_value(), &self.store)
@@ -222,5 +238,7 @@ impl fmt::Debug for Tree {
     }
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

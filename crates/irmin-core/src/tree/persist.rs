@@ -1,5 +1,7 @@
 //! Hashing and storing what was changed, level by level from the bottom.
 
+use std::collections::HashSet;
+use std::ptr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,7 +22,7 @@ pub(super) fn hash(root: &Link) -> Result<()> {
         .iter()
         .rev()
     {
-        for link in level {
+        for link in level.iter().filter(|link| link.known_id().is_none()) {
             if let Some(node) = link.loaded() {
                 link.set_id(Id::of(&encode(node)));
             }
@@ -32,19 +34,20 @@ pub(super) fn hash(root: &Link) -> Result<()> {
 /// See [`Tree::persist`].
 pub(super) fn persist(tree: &Tree, store: &Arc<dyn ObjectStore>) -> Result<Key> {
     let target = store.store_id();
-    let levels = levels(&tree.root, &tree.store, &|link| {
-        link.key_in(target).is_some()
-    })?;
+    let done = |link: &Link| link.key_in(target).is_some();
+    let levels = levels(&tree.root, &tree.store, &done)?;
     let mut root = tree.root.key_in(target);
-    for level in levels.iter().rev() {
-        put_blobs(store.as_ref(), &tree.store, level)?;
-        root = put_nodes(store.as_ref(), level)?;
+    for mut level in levels.into_iter().rev() {
+        level.retain(|link| !done(link));
+        put_blobs(store.as_ref(), &tree.store, &level)?;
+        root = put_nodes(store.as_ref(), &level)?;
     }
     root.ok_or(Error::Missing { id: Id::NULL })
 }
 
 /// Returns the links that are not `done`, by depth, without looking below those that are. All of
-/// them are loaded.
+/// them are loaded. One that several directories share is there once for each depth, not for each
+/// path: there are 2 to the power of n paths in a tree that was put into itself twice, n times.
 fn levels<'a>(
     root: &'a Link,
     store: &Store,
@@ -55,10 +58,12 @@ fn levels<'a>(
     level.retain(|link| !done(link));
     while !level.is_empty() {
         load_all(store, &level)?;
-        let mut next = Vec::new();
+        let (mut next, mut seen) = (Vec::new(), HashSet::new());
         for node in level.iter().filter_map(|link| link.loaded()) {
             node.for_each_ref(&mut |target| match target {
-                Ref::Node(link) if !done(link) => next.push(link),
+                Ref::Node(link) if !done(link) && seen.insert(ptr::from_ref(link)) => {
+                    next.push(link);
+                }
                 _ => {}
             });
         }

@@ -403,3 +403,61 @@ fn a_tree_persists_to_any_number_of_stores() {
     let loaded = Tree::load(Arc::clone(&stores[2]), key);
     assert_eq!(loaded.walk(WalkOptions::default()).count(), 104);
 }
+
+#[test]
+fn a_diff_is_in_the_order_of_paths_where_a_blob_replaces_a_directory_too() {
+    let mut dir = Tree::empty();
+    dir.set(&path("c/a"), "1").unwrap();
+    let mut blob = Tree::empty();
+    blob.set(&path("c"), "1").unwrap();
+    for (old, new) in [(&dir, &blob), (&blob, &dir)] {
+        let changes = old.diff(new).unwrap();
+        let paths: Vec<_> = changes
+            .iter()
+            .map(|change| change.path.to_string())
+            .collect();
+        assert_eq!(paths, ["c", "c/a"]);
+    }
+}
+
+#[test]
+fn a_tree_put_into_itself_many_times_is_hashed_and_stored_once() {
+    let mut tree = Tree::empty();
+    for round in 0..60 {
+        let before = tree.clone();
+        tree.set(&path("left"), before.clone()).unwrap();
+        tree.set(&path("right"), before).unwrap();
+        tree.set(&path("round"), round.to_string()).unwrap();
+    }
+    let store = memory();
+    let key = tree.clone().persist(&store).unwrap();
+    assert_eq!(key.id, tree.id().unwrap());
+    let stored = Tree::load(store, key);
+    let deepest = path(&"left/right/".repeat(29)).join(&path("left/round"));
+    assert_eq!(stored.get_bytes(&deepest).unwrap().unwrap(), "0");
+}
+
+#[test]
+fn a_stored_directory_is_known_to_have_entries_without_reading_it() {
+    let store = memory();
+    let mut tree = Tree::empty();
+    let nothing = Tree::load(Arc::clone(&store), tree.persist(&store).unwrap());
+    assert!(nothing.is_empty().unwrap());
+    tree.set(&path("a/b"), "1").unwrap();
+    let lazy = Tree::load(Arc::clone(&store), tree.persist(&store).unwrap());
+    assert!(!lazy.is_empty().unwrap());
+    assert_eq!(lazy.stats().loaded, 0);
+}
+
+#[test]
+fn a_tree_put_twice_into_itself_again_and_again_is_stored_at_once() {
+    let mut tree = Tree::empty();
+    tree.set(&path("x"), "1").unwrap();
+    for _ in 0..60 {
+        let below = std::mem::take(&mut tree);
+        tree.set(&path("a"), below.clone()).unwrap();
+        tree.set(&path("b"), below).unwrap();
+    }
+    let id = tree.clone().id().unwrap();
+    assert_eq!(tree.persist(&memory()).unwrap().id, id);
+}

@@ -117,38 +117,40 @@ impl Walk {
         let deeper = self.path.len() < *self.options.depth.end();
         if let (Entry::Tree(tree), true) = (&entry, deeper) {
             if self.options.order == Order::After {
+                // Checks the depth on the way down: what comes after it may have no end.
+                Path::from_steps(self.path.clone())?;
                 self.enter(tree.clone())?;
                 return Ok(None);
             }
-            let found = self.found(entry.clone());
+            let found = self.found(entry.clone())?;
             self.entered = Some(tree.clone());
             return Ok(found);
         }
-        let found = self.found(entry);
+        let found = self.found(entry)?;
         self.path.pop();
         Ok(found)
     }
 
-    fn found(&self, entry: Entry) -> Option<(Path, Entry)> {
-        let path = Path::from_steps(self.path.clone()).ok()?;
-        self.options
-            .depth
-            .contains(&self.path.len())
-            .then_some((path, entry))
+    fn found(&self, entry: Entry) -> Result<Option<(Path, Entry)>> {
+        let path = Path::from_steps(self.path.clone())?;
+        let wanted = self.options.depth.contains(&self.path.len());
+        Ok(wanted.then_some((path, entry)))
     }
 
     /// Leaves a directory that has no more entries.
-    fn leave(&mut self) -> Option<(Path, Entry)> {
-        let level = self.stack.pop()?;
+    fn leave(&mut self) -> Result<Option<(Path, Entry)>> {
+        let Some(level) = self.stack.pop() else {
+            return Ok(None);
+        };
         let at_root = self.path.is_empty();
         let last = self.options.order == Order::After && !at_root;
         let found = if last {
-            self.found(level.tree.into())
+            self.found(level.tree.into())?
         } else {
             None
         };
         self.path.pop();
-        found
+        Ok(found)
     }
 
     fn advance(&mut self) -> Result<Option<(Path, Entry)>> {
@@ -157,7 +159,7 @@ impl Walk {
         }
         match self.stack.last_mut().map(|level| level.listing.next()) {
             None => Ok(None),
-            Some(None) => Ok(self.leave()),
+            Some(None) => self.leave(),
             Some(Some(next)) => {
                 let (step, entry) = next?;
                 self.path.push(step);

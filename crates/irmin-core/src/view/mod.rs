@@ -3,7 +3,8 @@
 mod reads;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 pub use reads::Read;
 use reads::Seen;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::{Blob, Entry, EntryKind, Path, Step, Tree};
 
 /// A temporary store over a tree: the staging area of a transaction.
@@ -41,7 +42,14 @@ pub struct View {
     base: Tree,
     tree: Tree,
     reads: RefCell<BTreeMap<Read, Seen>>,
-    writes: BTreeSet<Path>,
+    writes: BTreeMap<Path, Written>,
+}
+
+/// What a view did at a path in the course of its life.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    /// Removed something that was there.
+    removed: bool,
 }
 
 impl View {
@@ -53,7 +61,7 @@ impl View {
             base,
             tree,
             reads: RefCell::default(),
-            writes: BTreeSet::new(),
+            writes: BTreeMap::new(),
         }
     }
 
@@ -125,25 +133,34 @@ impl View {
         reads::list(&self.tree, path, after, limit)
     }
 
-    /// Puts a blob or a whole tree at a path; tells whether that changed anything. Nothing is
-    /// stored or hashed, values over 128 bytes apart.
+    /// Puts a blob or a whole tree at a path; tells whether that changed anything here, which does
+    /// not count as a reading. Nothing is stored or hashed, values over 128 bytes apart.
     ///
     /// # Errors
     /// As [`Tree::set`].
     pub fn set(&mut self, path: &Path, entry: impl Into<Entry>) -> Result<bool> {
+        let entry = entry.into();
+        if let Entry::Tree(tree) = &entry
+            && tree.is_empty()?
+        {
+            return self.remove(path);
+        }
+        let replaced = self.replaced_above(path)?;
         let changed = self.tree.set(path, entry)?;
-        self.writes.insert(path.clone());
+        self.wrote(replaced, path, false);
         Ok(changed)
     }
 
-    /// Removes what a path leads to; tells whether there was anything.
+    /// Removes what a path leads to; tells whether there was anything, which counts as a reading
+    /// of [`kind`](Self::kind).
     ///
     /// # Errors
     /// As [`Tree::remove`].
     pub fn remove(&mut self, path: &Path) -> Result<bool> {
-        let changed = self.tree.remove(path)?;
-        self.writes.insert(path.clone());
-        Ok(changed)
+        self.record(Read::Kind(path.clone()))?;
+        let removed = self.tree.remove(path)?;
+        self.wrote(None, path, removed);
+        Ok(removed)
     }
 
     /// Loads the value at a path, a struct or map from a directory and a scalar from a blob.
@@ -162,8 +179,11 @@ impl View {
     /// # Errors
     /// [`Error::Typed`](crate::Error::Typed) with the path of what cannot be in a tree.
     pub fn store<T: Serialize + ?Sized>(&mut self, path: &Path, value: &T) -> Result<bool> {
+        let replaced = self.replaced_above(path)?;
         let changed = self.tree.write_value(path, value)?;
-        self.writes.insert(path.clone());
+        // A value without fields leaves nothing.
+        let removed = changed && self.tree.kind(path)?.is_none();
+        self.wrote(replaced, path, removed);
         Ok(changed)
     }
 
@@ -173,22 +193,25 @@ impl View {
         Self::new(self.tree.clone())
     }
 
-    /// Takes over what a nested view read and wrote. `false`, and nothing happens, if this view
-    /// was written to since the other one was opened.
+    /// Takes over what a nested view read and wrote.
     ///
     /// # Errors
-    /// As [`Tree::get`].
-    pub fn absorb(&mut self, nested: Self) -> Result<bool> {
+    /// [`Error::NestedOutdated`], and nothing happens, if this view was written to since the other
+    /// one was opened; as [`Tree::get`].
+    pub fn absorb(&mut self, nested: Self) -> Result<()> {
         if !nested.base.same(&self.tree) {
-            return Ok(false);
+            return Err(Error::NestedOutdated);
         }
         for read in nested.reads.into_inner().into_keys() {
             // The nested view saw this view's writes; what counts is what lies below them.
             self.record(read)?;
         }
         self.tree = nested.tree;
-        self.writes.extend(nested.writes);
-        Ok(true)
+        for (path, written) in nested.writes {
+            let both = self.writes.entry(path).or_default();
+            both.removed |= written.removed;
+        }
+        Ok(())
     }
 
     /// Returns what was read of the tree below, each thing once, in order.
@@ -199,7 +222,7 @@ impl View {
 
     /// Returns the paths that were written, in order.
     pub fn writes(&self) -> impl Iterator<Item = &Path> {
-        self.writes.iter()
+        self.writes.keys()
     }
 
     /// Tells whether the tree differs from the one that the view was opened on.
@@ -236,7 +259,13 @@ impl View {
     /// As [`Tree::set`].
     pub fn rebase(self, newer: Tree) -> Result<Self> {
         let mut tree = newer.clone();
-        for path in &self.writes {
+        let mut writes = self.writes.iter().peekable();
+        while let Some((path, _)) = writes.next() {
+            // What became of this path says all about what was written below it.
+            while writes
+                .next_if(|(below, _)| below.starts_with(path))
+                .is_some()
+            {}
             match self.tree.get(path)? {
                 Some(entry) => tree.set(path, entry)?,
                 None => tree.remove(path)?,
@@ -249,9 +278,31 @@ impl View {
         })
     }
 
+    /// Returns the place of a blob that a write at a path replaces by a directory. That is a write
+    /// there too, and good only as long as there is a blob.
+    fn replaced_above(&self, path: &Path) -> Result<Option<Path>> {
+        let above = self.tree.blob_above(path)?;
+        if let Some(above) = &above {
+            self.record(Read::Kind(above.clone()))?;
+        }
+        Ok(above)
+    }
+
+    /// Remembers a write, and that of a blob above that it replaced.
+    fn wrote(&mut self, replaced: Option<Path>, path: &Path, removed: bool) {
+        if let Some(replaced) = replaced {
+            self.writes.entry(replaced).or_default().removed = true;
+        }
+        self.writes.entry(path.clone()).or_default().removed |= removed;
+    }
+
     /// Remembers what a reader sees of the base, unless it sees what the view wrote.
     fn record(&self, read: Read) -> Result<()> {
-        if self.is_written(read.path()) || self.reads.borrow().contains_key(&read) {
+        if self.is_written(read.path()) {
+            return Ok(());
+        }
+        let read = self.widened(read);
+        if self.reads.borrow().contains_key(&read) {
             return Ok(());
         }
         let seen = read.look(&self.base)?;
@@ -259,19 +310,44 @@ impl View {
         Ok(())
     }
 
+    /// Returns the reading of the base that a reading of the view depends on. Where the view has
+    /// removed something below, all that is left decides on what is seen: which name comes next
+    /// on a page, and whether a directory still exists.
+    fn widened(&self, read: Read) -> Read {
+        match &read {
+            Read::Kind(path) | Read::Listing { path, .. } if self.has_removed_below(path) => {
+                Read::Entry(path.clone())
+            }
+            _ => read,
+        }
+    }
+
+    fn has_removed_below(&self, path: &Path) -> bool {
+        let behind = (Bound::Excluded(path), Bound::Unbounded);
+        let mut below = self
+            .writes
+            .range::<Path, _>(behind)
+            .take_while(|(written, _)| written.starts_with(path));
+        below.any(|(_, written)| written.removed)
+    }
+
     /// Tells whether a path lies at or below one that the view wrote.
     fn is_written(&self, path: &Path) -> bool {
-        if self.writes.is_empty() {
-            return false;
-        }
-        let mut above = Some(path.clone());
-        while let Some(at) = above {
-            if self.writes.contains(&at) {
+        let mut steps = path.steps();
+        loop {
+            // Whatever of this path was written comes at or before the nearest one before it, and
+            // is no longer than what the two share.
+            let before = (Bound::Unbounded, Bound::Included(steps));
+            let Some((nearest, _)) = self.writes.range::<[Step], _>(before).next_back() else {
+                return false;
+            };
+            let pairs = steps.iter().zip(nearest.steps());
+            let shared = pairs.take_while(|(left, right)| left == right).count();
+            if shared == nearest.steps().len() {
                 return true;
             }
-            above = at.parent().map(|(parent, _)| parent);
+            steps = &steps[..shared];
         }
-        false
     }
 }
 

@@ -124,7 +124,7 @@ impl Peer {
         }
     }
 
-    /// Tells whether the peer takes time that grows with the square of a directory's size.
+    /// Tells whether the peer's time grows with a directory's size, for a find or a commit.
     pub(crate) const fn is_slow_in_large_directories(self) -> bool {
         match self {
             #[cfg(feature = "git")]

@@ -86,7 +86,7 @@ impl Workload {
 
     /// Tells whether one run must do, because it takes a peer half a minute.
     pub(crate) const fn is_slow_for(self, peer: Peer) -> bool {
-        matches!(self, Self::W2 | Self::W4) && peer.is_slow_in_large_directories()
+        matches!(self, Self::W2 | Self::W3 | Self::W4) && peer.is_slow_in_large_directories()
     }
 
     /// Returns what is in the store before the clock starts.

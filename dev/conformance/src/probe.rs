@@ -1,0 +1,152 @@
+//! An engine that counts what goes through it, and loses or damages objects when told to.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use irmin_core::{
+    Durability, Engine, Id, IdPrefix, Key, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
+    StoreError, StoreId, StoreStats, Stored, VerifyProgress, VerifyReport,
+};
+
+/// Watches an engine.
+pub struct Probe {
+    engine: Arc<dyn Engine>,
+    reads: AtomicU64,
+    rounds: AtomicU64,
+    writes: AtomicU64,
+    largest: AtomicU64,
+    lost: Mutex<HashSet<Id>>,
+    cut: Mutex<HashSet<Id>>,
+}
+
+impl Probe {
+    /// Watches an engine from now on.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        Self {
+            engine,
+            reads: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            largest: AtomicU64::new(0),
+            lost: Mutex::default(),
+            cut: Mutex::default(),
+        }
+    }
+
+    /// Returns how many objects were asked for since the last call.
+    pub fn reads(&self) -> u64 {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+
+    /// Returns how many requests for objects there were since the last call.
+    pub fn rounds(&self) -> u64 {
+        self.rounds.swap(0, Ordering::SeqCst)
+    }
+
+    /// Returns how many objects were written since the last call.
+    pub fn writes(&self) -> u64 {
+        self.writes.swap(0, Ordering::SeqCst)
+    }
+
+    /// Returns the size of the largest object written since the last call, in bytes.
+    pub fn largest(&self) -> u64 {
+        self.largest.swap(0, Ordering::SeqCst)
+    }
+
+    /// Lets an object be absent from now on.
+    pub fn lose(&self, id: Id) {
+        locked(&self.lost).insert(id);
+    }
+
+    /// Lets an object come back without its last byte from now on.
+    pub fn cut(&self, id: Id) {
+        locked(&self.cut).insert(id);
+    }
+
+    /// Lets all objects come back whole again.
+    pub fn heal(&self) {
+        locked(&self.lost).clear();
+        locked(&self.cut).clear();
+    }
+}
+
+fn locked(ids: &Mutex<HashSet<Id>>) -> std::sync::MutexGuard<'_, HashSet<Id>> {
+    ids.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ObjectStore for Probe {
+    fn store_id(&self) -> StoreId {
+        self.engine.store_id()
+    }
+
+    fn get_many(
+        &self,
+        keys: &[Key],
+        out: &mut dyn FnMut(usize, Option<Stored>),
+    ) -> Result<(), StoreError> {
+        self.reads.fetch_add(keys.len() as u64, Ordering::SeqCst);
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        let (lost, cut) = (locked(&self.lost).clone(), locked(&self.cut).clone());
+        self.engine.get_many(keys, &mut |position, stored| {
+            let id = keys[position].id;
+            let stored = stored.filter(|_| !lost.contains(&id)).map(|mut stored| {
+                if cut.contains(&id) {
+                    stored.bytes.truncate(stored.bytes.len().saturating_sub(1));
+                }
+                stored
+            });
+            out(position, stored);
+        })
+    }
+
+    fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError> {
+        self.writes
+            .fetch_add(objects.len() as u64, Ordering::SeqCst);
+        let largest = objects.iter().map(|object| object.bytes.len() as u64).max();
+        self.largest
+            .fetch_max(largest.unwrap_or(0), Ordering::SeqCst);
+        self.engine.put_many(objects)
+    }
+
+    fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
+        self.engine.commits_with_prefix(prefix, limit)
+    }
+}
+
+impl RefStore for Probe {
+    fn get_ref(&self, name: &str) -> Result<Option<Id>, StoreError> {
+        self.engine.get_ref(name)
+    }
+
+    fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Id)>, StoreError> {
+        self.engine.list_refs(prefix)
+    }
+
+    fn compare_and_swap(
+        &self,
+        edits: &[RefEdit],
+        durability: Durability,
+    ) -> Result<RefOutcome, StoreError> {
+        self.engine.compare_and_swap(edits, durability)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.engine.sync()
+    }
+}
+
+impl Engine for Probe {
+    fn url(&self) -> String {
+        self.engine.url()
+    }
+
+    fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {
+        self.engine.verify(progress)
+    }
+
+    fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.engine.stats()
+    }
+}
