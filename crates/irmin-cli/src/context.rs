@@ -3,8 +3,15 @@
 mod identity;
 pub(crate) mod place;
 
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use clap::Args;
-use irminsule::{Branch, BranchName, Commit, CommitInfo, Repo, RevisionError, Tree, Url};
+use irminsule::{
+    Branch, BranchName, Commit, CommitInfo, Engine, OpenError, Repo, RevisionError, StoreError,
+    Tree, Url,
+};
 
 use crate::cli::Common;
 use crate::failure::Failure;
@@ -40,6 +47,24 @@ pub(crate) struct WriteArgs {
     pub(crate) author: Option<String>,
 }
 
+/// How long a command waits for another one that has the repository open.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Opens a repository; waits a little for another process that has it open.
+pub(crate) fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
+    let start = Instant::now();
+    loop {
+        match url.open() {
+            Err(OpenError::Store(StoreError::Locked { .. })) if start.elapsed() < PATIENCE => {
+                thread::park_timeout(LOOK);
+            }
+            other => return other,
+        }
+    }
+}
+
 impl Context {
     pub(crate) fn new(ui: Ui, common: Common) -> Self {
         Self {
@@ -65,7 +90,7 @@ impl Context {
             return Ok(repo.clone());
         }
         let env = identity::env()?;
-        let repo = Repo::new(self.url()?.open()?, env);
+        let repo = Repo::new(open(&self.url()?)?, env);
         self.repo = Some(repo.clone());
         Ok(repo)
     }

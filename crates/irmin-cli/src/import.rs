@@ -41,6 +41,8 @@ const READERS_MAX: usize = 4;
 pub(crate) struct ImportOptions {
     /// Whether to go on when something cannot be read. The tree keeps what it has there.
     pub(crate) keep_going: bool,
+    /// Whether to leave out directories that are marked as caches.
+    pub(crate) skip_caches: bool,
     /// What the commit says and how durable it is.
     pub(crate) commit: TransactOptions,
 }
@@ -79,7 +81,7 @@ pub(crate) enum ImportEvent<'a> {
 /// What was left out, and why.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    /// It belongs to a version control system or to this program.
+    /// It belongs to a version control system or to this program, or is marked as a cache.
     StaysApart(PathBuf),
     /// It is neither a file, nor a directory, nor a link.
     Special(PathBuf),
@@ -134,7 +136,7 @@ pub(crate) fn import(
 ) -> Result<ImportReport, FilesError> {
     let old = branch.tree()?.get_tree(at)?.unwrap_or_default().unloaded();
     let store = branch.repo().objects();
-    let scanner = Scanner::new(dir, home(branch.repo()), options.keep_going)?;
+    let scanner = Scanner::new(dir, home(branch.repo()), options)?;
     let (tree, mut report) = build(scanner, old, &store, options.keep_going, tell)?;
     let transact = options.commit.clone().isolation(Isolation::Overwrite);
     report.commit = branch

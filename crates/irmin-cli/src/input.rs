@@ -1,7 +1,7 @@
 //! Reading what users hand over: files and stdin.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,6 +35,15 @@ pub(crate) fn read_all(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
             Ok(bytes)
         }
     }
+}
+
+/// Returns all of stdin, which has come to its end: kept in a nameless file, whatever its size.
+pub(crate) fn piped() -> Result<File, Failure> {
+    let failed = |error: io::Error| Failure::file("read", Path::new("stdin"), &error);
+    let mut spool = tempfile::tempfile().map_err(failed)?;
+    io::copy(&mut io::stdin().lock(), &mut spool).map_err(failed)?;
+    spool.rewind().map_err(failed)?;
+    Ok(spool)
 }
 
 #[cfg(unix)]

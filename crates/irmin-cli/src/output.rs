@@ -80,6 +80,13 @@ pub(crate) fn committed(context: &mut Context, commit: Option<&Commit>) -> Resul
             let id = context.ui.paint_talk(Style::Id, commit.id().short());
             let subject = quote(commit.info().subject().as_bytes());
             context.ui.say(format!("[{branch} {id}] {subject}"));
+            if commit.parents().is_empty() && context.repo()?.branches()?.len() > 1 {
+                context.ui.hints(&[format!(
+                    "'{}' is a new branch without the history of another; \
+                     'irmin branch NAME REV' forks one",
+                    context.branch_name()?
+                )]);
+            }
         }
     }
     Ok(())

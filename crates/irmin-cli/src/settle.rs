@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use irminsule::{Conflict, Entry, Error, Merged, ObjectStore, Path, Resolution};
+use irminsule::{Conflict, ConflictKind, Entry, Error, Merged, ObjectStore, Path, Resolution};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
@@ -101,7 +101,7 @@ pub(crate) fn tell(context: &mut Context, conflicts: &[Conflict]) -> Result<(), 
             .ui
             .paint(Style::Removed, format!("conflict ({})", conflict.kind));
         let reason = conflict.reason.as_ref().map(|reason| format!(": {reason}"));
-        let reason = reason.unwrap_or_default();
+        let reason = reason.unwrap_or_else(|| sides(conflict));
         let path = show_path(&conflict.path);
         context.ui.line(format!("{kind} {path}{reason}"))?;
     }
@@ -115,6 +115,22 @@ pub(crate) fn tell(context: &mut Context, conflicts: &[Conflict]) -> Result<(), 
             .to_owned(),
     ]);
     Ok(())
+}
+
+/// Tells who did what, where the sides have not simply different values.
+fn sides(conflict: &Conflict) -> String {
+    let what = |entry: &Option<Entry>| match entry {
+        None => "removed it",
+        Some(Entry::Tree(_)) => "has a directory",
+        Some(Entry::Blob(_)) => "has a value",
+    };
+    match conflict.kind {
+        ConflictKind::ModifyRemove | ConflictKind::BlobTree => {
+            let (ours, theirs) = (what(&conflict.ours), what(&conflict.theirs));
+            format!(": ours {ours}, theirs {theirs}")
+        }
+        _ => String::new(),
+    }
 }
 
 fn json(conflict: &Conflict) -> Result<Value, Failure> {

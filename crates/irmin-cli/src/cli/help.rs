@@ -9,7 +9,9 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Read", &["get", "ls", "tree", "dump", "export"]),
     (
         "Write",
-        &["set", "rm", "load", "import", "batch", "counter"],
+        &[
+            "set", "rm", "load", "import", "batch", "counter", "register",
+        ],
     ),
     ("Look back", &["log", "show", "diff", "blame"]),
     (

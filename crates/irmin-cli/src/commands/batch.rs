@@ -49,13 +49,13 @@ struct Step {
 type Refusal = (usize, String);
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
-    let branch = context.branch()?;
     let file = match args.file.as_os_str().as_encoded_bytes() {
         b"-" => "stdin".to_owned(),
         name => quote(name),
     };
     let place = |line: usize| format!("{file}, line {line}");
     let text = read_all(Some(&args.file))?;
+    let branch = context.branch()?;
     let steps = prepare(&text, context, &place)?;
     let message = format!("Batch of {} lines", steps.len());
     let mut options = TransactOptions::new("");

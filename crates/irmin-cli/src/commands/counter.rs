@@ -86,7 +86,8 @@ fn add(args: &Add, context: &mut Context) -> Outcome {
     print(context, &args.path, value)?;
     if !context.ui.is_json() {
         committed(context, done.commit.as_ref())?;
-        warn_without_rule(context, &branch.tree()?, &args.path)?;
+        let why = "lets additions on other branches count too";
+        warn_without_rule(context, &branch.tree()?, &args.path, ("counter", why))?;
     }
     Ok(Verdict::Done)
 }
@@ -128,14 +129,20 @@ fn print(context: &mut Context, path: &Path, value: i64) -> Result<(), Failure> 
     context.ui.json(&object.into())
 }
 
-fn warn_without_rule(context: &mut Context, tree: &Tree, path: &Path) -> Result<(), Failure> {
+/// Hints at the rule that a path needs for its type, with what that does.
+pub(super) fn warn_without_rule(
+    context: &mut Context,
+    tree: &Tree,
+    path: &Path,
+    (rule, why): (&str, &str),
+) -> Result<(), Failure> {
     let rules = tree.get_bytes(&Path::parse(RULES_PATH)?)?;
     let rules = Rules::parse(&rules.unwrap_or_default()).map_err(Error::from)?;
-    if rules.rule_for(path).name() != "counter" {
+    if rules.rule_for(path).name() != rule {
         let path = show_path(path);
-        context.ui.hints(&[format!(
-            "'irmin rules set {path} counter' lets additions on other branches count too"
-        )]);
+        context
+            .ui
+            .hints(&[format!("'irmin rules set {path} {rule}' {why}")]);
     }
     Ok(())
 }

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Go on when something cannot be read, keep what the branch has there, and exit with 1
     #[arg(short, long)]
     keep_going: bool,
+    /// Leave out directories marked by a file CACHEDIR.TAG, such as cargo's target
+    #[arg(long)]
+    skip_caches: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -40,6 +43,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     commit.info = Some(info);
     let options = ImportOptions {
         keep_going: args.keep_going,
+        skip_caches: args.skip_caches,
         commit,
     };
     let mut progress = context.ui.progress("importing", None);

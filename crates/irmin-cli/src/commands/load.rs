@@ -28,7 +28,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
-    let branch = context.branch()?;
     let bytes = read_all(Some(&args.file))?;
     let json = serde_json::from_slice(&bytes).map_err(|error| {
         let file = match args.file.as_os_str().as_encoded_bytes() {
@@ -39,6 +38,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
             .hint("'irmin set PATH --file FILE' takes a file of any kind")
     })?;
     let entry = json_to_entry(&json).map_err(irminsule::Error::from)?;
+    let branch = context.branch()?;
     let message = format!("Load {}", show_path(&args.path));
     let mut options = TransactOptions::new("").isolation(Isolation::Overwrite);
     options.info = Some(context.info(&args.write, message)?);

@@ -18,6 +18,7 @@ mod ls;
 mod man;
 mod merge;
 mod names;
+mod register;
 mod reset;
 mod revert;
 mod rm;
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     Revert(revert::Args),
     Rules(rules::Args),
     Counter(counter::Args),
+    Register(register::Args),
     Verify(verify::Args),
     Stats(stats::Args),
     Dot(dot::Args),
@@ -94,6 +96,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Revert(args) => revert::run(args, context),
         Command::Rules(args) => rules::run(args, context),
         Command::Counter(args) => counter::run(args, context),
+        Command::Register(args) => register::run(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Stats(args) => stats::run(args, context),
         Command::Dot(args) => dot::run(args, context),

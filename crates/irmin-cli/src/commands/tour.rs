@@ -153,7 +153,7 @@ impl Tour {
 
     /// Imports a directory, whose name may be any bytes.
     fn import(&mut self, dir: &Path) -> Result<(), Failure> {
-        let options = "--keep-going -m 'Import files'";
+        let options = "--skip-caches --keep-going -m 'Import files'";
         self.typed(&format!("irmin import {} files {options}", show(dir)))?;
         let mut args: Vec<OsString> = vec!["import".into(), dir.into(), "files".into()];
         args.extend(words(options).into_iter().map(OsString::from));

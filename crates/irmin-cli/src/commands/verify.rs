@@ -3,7 +3,7 @@
 use irminsule::{CheckProblem, CheckReport, OpenError, Repo, StoreError, VerifyReport, system_env};
 use serde_json::{Map, Value, json};
 
-use crate::context::Context;
+use crate::context::{Context, open};
 use crate::failure::{Failure, Outcome, Verdict};
 use crate::output::put_bytes;
 use crate::paint::Style;
@@ -12,13 +12,13 @@ use crate::size::{count, human};
 /// Check everything: every byte, and what it means
 ///
 /// Reads all files and checks every checksum, id, link and ref; then follows all names and checks
-/// that every commit, directory and value is there and as it must be. Changes nothing. Prints what
-/// is wrong, with file, offset, what was expected and what was found, and exits with 1 then.
+/// that every commit, directory and value is there and as it must be. Repairs nothing, but opening a
+/// repository cuts off a tail that was never finished, which it tells. Prints what is wrong, with file, offset, what was expected and what was found, and exits with 1 then.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
 pub(crate) fn run(_: &Args, context: &mut Context) -> Outcome {
-    let engine = match context.url()?.open() {
+    let engine = match open(&context.url()?) {
         Ok(engine) => engine,
         Err(OpenError::Store(damage @ StoreError::Corrupt { .. })) => {
             store_problem(context, &damage)?;
@@ -97,6 +97,7 @@ fn conclude(context: &mut Context, bytes: &VerifyReport, meaning: &CheckReport) 
             "directories": meaning.directories,
             "entries": meaning.entries,
             "problems": problems,
+            "bytes_cut": bytes.bytes_cut,
         }))?;
     } else {
         let read = human(bytes.bytes);
@@ -108,7 +109,15 @@ fn conclude(context: &mut Context, bytes: &VerifyReport, meaning: &CheckReport) 
         context.ui.say(format!(
             "read {read} with {objects}; followed {names} to {commits}, {dirs} and {entries}"
         ));
+        if bytes.bytes_cut > 0 {
+            let cut = human(bytes.bytes_cut);
+            context.ui.say(format!(
+                "cut off {cut} at the end of the log that were not whole: what a crash leaves of a \
+                 commit that was never acknowledged, or damage to the last one"
+            ));
+        }
         let verdict = match problems {
+            0 if bytes.bytes_cut > 0 => "nothing else is wrong".to_owned(),
             0 => context.ui.paint_talk(Style::Added, "nothing is wrong"),
             _ => count(problems as u64, "problem", "problems"),
         };

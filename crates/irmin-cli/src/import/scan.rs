@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 
 use irminsule::{Entry, Listing, Step, Tree};
 
-use super::{Batcher, Edit, Notice, Task};
+use super::{Batcher, Edit, ImportOptions, Notice, Task};
 use crate::files::{FilesError, not_a_directory, stays_apart, step_of};
+
+/// The file that marks a directory of things that can be made again: see bford.info/cachedir.
+const CACHE_TAG: &str = "CACHEDIR.TAG";
 
 /// The walk over the directory that is imported.
 pub(super) struct Scanner {
@@ -17,6 +20,7 @@ pub(super) struct Scanner {
     /// The repository's own directory, if it lies inside.
     home: Option<PathBuf>,
     keep_going: bool,
+    skip_caches: bool,
 }
 
 /// A directory that is being listed.
@@ -52,7 +56,7 @@ impl Scanner {
     pub(super) fn new(
         dir: &Path,
         home: Option<PathBuf>,
-        keep_going: bool,
+        options: &ImportOptions,
     ) -> Result<Self, FilesError> {
         let metadata = fs::metadata(dir).map_err(FilesError::io("read", dir))?;
         if !metadata.is_dir() {
@@ -63,7 +67,8 @@ impl Scanner {
         Ok(Self {
             dir: dir.to_owned(),
             home,
-            keep_going,
+            keep_going: options.keep_going,
+            skip_caches: options.skip_caches,
         })
     }
 
@@ -88,7 +93,7 @@ impl Scanner {
                 continue;
             };
             let path = top.path.join(&name);
-            if stays_apart(name.as_bytes()) || self.home.as_ref() == Some(&path) {
+            if self.leaves_out(name.as_bytes(), &path, kind) {
                 send(out, Edit::Notice(Notice::StaysApart(path)))?;
                 continue;
             }
@@ -101,6 +106,12 @@ impl Scanner {
             }
         }
         Ok(())
+    }
+
+    fn leaves_out(&self, name: &[u8], path: &PathBuf, kind: FileType) -> bool {
+        stays_apart(name)
+            || self.home.as_ref() == Some(path)
+            || (self.skip_caches && kind.is_dir() && path.join(CACHE_TAG).is_file())
     }
 
     /// Begins to list a directory; `None` if it cannot be read and the import goes on.

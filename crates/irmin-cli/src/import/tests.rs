@@ -17,6 +17,7 @@ fn repo() -> Repo {
 fn options() -> ImportOptions {
     ImportOptions {
         keep_going: false,
+        skip_caches: false,
         commit: TransactOptions::new("Import"),
     }
 }
@@ -225,4 +226,24 @@ fn a_repository_inside_the_directory_is_left_out() {
     let report = take(&repo, dir.path(), "");
     assert_eq!(report.files, 1);
     assert!(take(&repo, dir.path(), "").commit.is_none());
+}
+
+#[test]
+fn directories_marked_as_caches_are_left_out_when_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("target/debug")).unwrap();
+    fs::write(dir.path().join("target/CACHEDIR.TAG"), "Signature").unwrap();
+    fs::write(dir.path().join("target/debug/large"), "object").unwrap();
+    fs::write(dir.path().join("source"), "text").unwrap();
+    let repo = repo();
+    let main = repo.branch("main").unwrap();
+    let skipping = ImportOptions {
+        skip_caches: true,
+        ..options()
+    };
+    let run = |options: &ImportOptions| {
+        import(&main, dir.path(), &Path::root(), options, &mut |_| {}).unwrap()
+    };
+    assert_eq!(run(&skipping).files, 1);
+    assert_eq!(run(&options()).files, 3);
 }

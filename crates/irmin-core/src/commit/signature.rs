@@ -106,7 +106,7 @@ fn check(field: &'static str, bytes: &[u8]) -> Result<(), SignatureError> {
 
 /// A name or an address that cannot be in a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {field}: {reason}")]
+#[error("{text:?} cannot be the {field} of a signature: {reason}")]
 pub struct SignatureError {
     /// "name" or "e-mail address".
     pub field: &'static str,
