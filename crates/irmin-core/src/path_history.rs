@@ -89,7 +89,7 @@ impl PathLog {
         let mut parents = Vec::new();
         for &parent in commit.parents() {
             let parent = self.repo.must_load(parent)?;
-            if same(here.as_ref(), parent.tree().get(&self.path)?.as_ref())? {
+            if Entry::both_equal(here.as_ref(), parent.tree().get(&self.path)?.as_ref())? {
                 self.push(parent);
                 return Ok(false);
             }
@@ -198,14 +198,6 @@ fn changed_below(old: &Tree, new: &Tree, path: &Path) -> Result<Option<Vec<Path>
         }
         _ => None,
     })
-}
-
-fn same(left: Option<&Entry>, right: Option<&Entry>) -> Result<bool> {
-    match (left, right) {
-        (None, None) => Ok(true),
-        (Some(left), Some(right)) => left.equals(right),
-        _ => Ok(false),
-    }
 }
 
 #[cfg(test)]

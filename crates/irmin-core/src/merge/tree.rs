@@ -1,7 +1,7 @@
 //! The merge of two trees that come from a third.
 
 use super::{Conflict, ConflictKind, Merged, put};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rules::{RULES_PATH, RuleConflict, RuleTypes, Rules};
 use crate::tree::{Row, lockstep};
 use crate::{Blob, Entry, Mode, Path, Tree};
@@ -29,7 +29,7 @@ use crate::{Blob, Entry, Mode, Path, Tree};
 /// ```
 ///
 /// # Errors
-/// [`Error::Rules`] when the merged rules file cannot be read; as [`Tree::get`].
+/// [`Error::Rules`](crate::Error::Rules) when the merged rules file cannot be read; as [`Tree::get`].
 pub fn merge_trees(base: &Tree, ours: &Tree, theirs: &Tree, types: &RuleTypes) -> Result<Merged> {
     let rules = merged_rules(base, ours, theirs, types)?;
     let mut merge = Merge {
@@ -100,20 +100,17 @@ impl Merge<'_> {
     fn row(&mut self, above: &Path, row: Row<3>) -> Result<()> {
         let path = above.join(&row.path);
         let [base, ours, theirs] = row.entries;
-        if equal(base.as_ref(), theirs.as_ref())? {
+        if Entry::both_equal(base.as_ref(), theirs.as_ref())? {
             return Ok(());
         }
-        if equal(base.as_ref(), ours.as_ref())? {
+        if Entry::both_equal(base.as_ref(), ours.as_ref())? {
             return put(&mut self.merged.tree, &path, theirs);
         }
         match (base, ours, theirs) {
             (base, Some(Entry::Blob(ours)), Some(Entry::Blob(theirs))) => {
                 self.blobs(path, base, ours, theirs)
             }
-            (base, ours, theirs) if equal(ours.as_ref(), theirs.as_ref())? => {
-                drop((base, ours, theirs));
-                Ok(())
-            }
+            (_, ours, theirs) if Entry::both_equal(ours.as_ref(), theirs.as_ref())? => Ok(()),
             (Some(Entry::Tree(base)), Some(Entry::Tree(ours)), None) => {
                 self.pending.push((path, [base, ours, Tree::empty()]));
                 Ok(())
@@ -208,13 +205,5 @@ fn merge_modes(base: Option<Mode>, ours: Mode, theirs: Mode) -> Option<Mode> {
         Some(theirs)
     } else {
         None
-    }
-}
-
-fn equal(left: Option<&Entry>, right: Option<&Entry>) -> Result<bool, Error> {
-    match (left, right) {
-        (None, None) => Ok(true),
-        (Some(left), Some(right)) => left.equals(right),
-        _ => Ok(false),
     }
 }

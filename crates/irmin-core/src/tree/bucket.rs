@@ -271,8 +271,7 @@ impl Bucket {
             return Err(reader.error("a bucket expected"));
         }
         let (end, subs) = decode_entries(&mut reader, places)?;
-        let exact = end == bytes.len();
-        if !exact {
+        if end != bytes.len() {
             return Err(DecodeError::new("node", end, "bytes after the end"));
         }
         Ok(Self { bytes, subs })

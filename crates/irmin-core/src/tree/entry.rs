@@ -82,6 +82,15 @@ impl Entry {
         }
     }
 
+    /// Tells whether two places hold equal entries, or nothing both.
+    pub(crate) fn both_equal(left: Option<&Self>, right: Option<&Self>) -> Result<bool> {
+        match (left, right) {
+            (None, None) => Ok(true),
+            (Some(left), Some(right)) => left.equals(right),
+            _ => Ok(false),
+        }
+    }
+
     pub(super) fn from_value(value: Value, store: &Store) -> Self {
         match value {
             Value::Inline(mode, bytes) => Self::Blob(Blob::from_data(mode, Data::Inline(bytes))),
