@@ -321,6 +321,7 @@ mod tests {
 
     fn put(store: &MemoryStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
         let object = Object {
+            cut: crate::Cut::NONE,
             id: Id::of(bytes),
             kind,
             bytes,

@@ -10,7 +10,7 @@ mod tests;
 use bytes::Bytes;
 
 use crate::error::DecodeError;
-use crate::{Id, Key, Kind, Object, Stored};
+use crate::{Cut, Id, Key, Kind, Object, Stored};
 
 pub use signature::{SIGNATURE_BYTES_MAX, Signature, SignatureError};
 pub use time::{Time, TimeError};
@@ -154,6 +154,7 @@ impl EncodedCommit {
             bytes: &self.bytes,
             links: &self.links,
             generation,
+            cut: Cut::NONE,
         }
     }
 }

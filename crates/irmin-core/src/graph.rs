@@ -149,9 +149,14 @@ impl Loaded {
         if stored.generation == 0 || (stored.generation == 1) != commit.parents.is_empty() {
             return Err(HistoryError::Generation { id });
         }
+        // Where history was cut, it begins.
+        let parents = match stored.cut.parents {
+            true => Vec::new(),
+            false => commit.parents,
+        };
         Ok(Self {
             key,
-            parents: commit.parents,
+            parents,
             generation: stored.generation,
             time: commit.info.committer.time().seconds(),
         })

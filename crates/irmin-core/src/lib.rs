@@ -7,6 +7,7 @@
 mod branch;
 mod check;
 mod codec;
+mod collect;
 mod commit;
 mod error;
 mod graph;
@@ -22,6 +23,7 @@ mod repo;
 mod revision;
 pub mod rules;
 mod short;
+mod signal;
 mod store;
 mod store_report;
 mod transaction;
@@ -32,6 +34,7 @@ mod view;
 
 pub use branch::{Branch, Moved};
 pub use check::{CheckProblem, CheckProgress, CheckReport};
+pub use collect::{Collect, CollectProgress, CollectReport};
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
     MESSAGE_BYTES_MAX, PARENTS_MAX, SIGNATURE_BYTES_MAX, Signature, SignatureError, Time,
@@ -52,9 +55,10 @@ pub use path_history::PathLog;
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
 pub use repo::{Commit, Env, Repo};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
+pub use signal::{Hold, Holds, Signal};
 pub use store::{
-    Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, StoreId, Stored,
+    Cut, Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome,
+    RefStore, StoreError, StoreId, Stored,
 };
 pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};

@@ -6,6 +6,51 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::store::{Engine, Key, Object, ObjectStore, StoreError, StoreId, Stored};
 use crate::{Id, IdPrefix};
 
+/// Where the tree of a commit loads from whose contents were left out: says so.
+pub(crate) struct NoContents {
+    objects: Arc<dyn ObjectStore>,
+    commit: Id,
+}
+
+impl NoContents {
+    pub(crate) fn new(objects: Arc<dyn ObjectStore>, commit: Id) -> Self {
+        Self { objects, commit }
+    }
+}
+
+impl ObjectStore for NoContents {
+    fn store_id(&self) -> StoreId {
+        self.objects.store_id()
+    }
+
+    fn get_many(
+        &self,
+        keys: &[Key],
+        out: &mut dyn FnMut(usize, Option<Stored>),
+    ) -> Result<(), StoreError> {
+        // Another commit may share the tree, or parts of it.
+        let mut is_cut = false;
+        self.objects.get_many(keys, &mut |position, stored| {
+            is_cut |= stored.is_none();
+            out(position, stored);
+        })?;
+        let commit = self.commit;
+        if is_cut {
+            Err(StoreError::Cut { commit })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError> {
+        self.objects.put_many(objects)
+    }
+
+    fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
+        self.objects.commits_with_prefix(prefix, limit)
+    }
+}
+
 /// An engine's objects, with a count of the bytes that went through.
 pub(crate) struct Loader {
     engine: Arc<dyn Engine>,
@@ -54,6 +99,10 @@ impl ObjectStore for Loader {
         let bytes: usize = objects.iter().map(|object| object.bytes.len()).sum();
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.engine.put_many(objects)
+    }
+
+    fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
+        self.engine.contains_many(ids, out)
     }
 
     fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {

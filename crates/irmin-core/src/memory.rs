@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU64;
+use std::ops::ControlFlow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::collect::{Collect, CollectProgress, CollectReport};
+use crate::signal::{Hold, Holds, Signal};
 use crate::store::{
-    Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, StoreId, Stored,
+    Cut, Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome,
+    RefStore, StoreError, StoreId, Stored,
 };
 use crate::{Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
 
@@ -22,11 +26,11 @@ const SHARDS: usize = 16;
 /// for the bytes and one for the links. Nothing is ever synced, so all durabilities are equal.
 ///
 /// ```
-/// use irmin_core::{Durability, Id, Key, Kind, MemoryStore, Object, ObjectStore, RefEdit, RefStore};
+/// use irmin_core::{Cut, Durability, Id, Key, Kind, MemoryStore, Object, ObjectStore, RefEdit, RefStore};
 ///
 /// let store = MemoryStore::new();
 /// let bytes = b"an encoded object";
-/// let object = Object { id: Id::of(bytes), kind: Kind::Blob, bytes, links: &[], generation: 0 };
+/// let object = Object { id: Id::of(bytes), kind: Kind::Blob, bytes, links: &[], generation: 0, cut: Cut::NONE };
 /// let keys = store.put_many(&[object])?;
 /// assert_eq!(store.get(&keys[0])?.map(|stored| stored.bytes.to_vec()), Some(bytes.to_vec()));
 ///
@@ -41,6 +45,8 @@ pub struct MemoryStore {
     shards: [RwLock<Shard>; SHARDS],
     commits: RwLock<BTreeSet<Id>>,
     refs: RwLock<BTreeMap<String, Id>>,
+    changes: Signal,
+    holds: Holds,
 }
 
 impl MemoryStore {
@@ -101,6 +107,12 @@ impl ObjectStore for MemoryStore {
         Ok(())
     }
 
+    fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
+        let is_stored = |id: &Id| read(self.shard(id).1).index.contains_key(id);
+        out.extend(ids.iter().map(is_stored));
+        Ok(())
+    }
+
     fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError> {
         Ok(objects.iter().map(|object| self.put(object)).collect())
     }
@@ -146,11 +158,21 @@ impl RefStore for MemoryStore {
                 None => refs.remove(&edit.name),
             };
         }
+        drop(refs);
+        self.changes.notify();
         Ok(RefOutcome::Applied)
     }
 
     fn sync(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.get()
+    }
+
+    fn wait_for_changes(&self, seen: u64, timeout: Duration) -> Result<u64, StoreError> {
+        Ok(self.changes.wait(seen, timeout))
     }
 }
 
@@ -203,6 +225,18 @@ impl Engine for MemoryStore {
         stats.refs = read(&self.refs).len() as u64;
         Ok(stats)
     }
+
+    fn hold(&self, commit: Id) -> Result<Hold, StoreError> {
+        Ok(self.holds.hold(commit))
+    }
+
+    fn collect(
+        &self,
+        _collect: &Collect<'_>,
+        _control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+    ) -> Result<CollectReport, StoreError> {
+        Ok(CollectReport::default())
+    }
 }
 
 /// Checks one object of the memory. Links have no meaning without their ids there.
@@ -240,6 +274,7 @@ struct Slot {
     bytes: Bytes,
     links: Box<[Option<Locator>]>,
     generation: u32,
+    cut: Cut,
 }
 
 impl Shard {
@@ -255,6 +290,7 @@ impl Shard {
             bytes: Bytes::copy_from_slice(object.bytes),
             links: object.links.iter().map(|link| link.locator).collect(),
             generation: object.generation,
+            cut: object.cut,
         });
         (slot, true)
     }
@@ -270,6 +306,7 @@ impl Shard {
             bytes: slot.bytes.clone(),
             links: slot.links.to_vec(),
             generation: slot.generation,
+            cut: slot.cut,
         })
     }
 }
@@ -304,6 +341,7 @@ mod tests {
             bytes,
             links,
             generation: u32::from(kind == Kind::Commit),
+            cut: Cut::NONE,
         }
     }
 

@@ -9,11 +9,11 @@ use crate::commit::{CommitData, CommitInfo, Signature, Time};
 use crate::error::{Error, Result};
 use crate::graph::CommitGraph;
 use crate::history::History;
-use crate::loader::Loader;
+use crate::loader::{Loader, NoContents};
 use crate::refs::{BranchName, RefName};
 use crate::revision::Revision;
 use crate::rules::RuleTypes;
-use crate::store::{Durability, Engine, ObjectStore, RefEdit, RefOutcome};
+use crate::store::{Cut, Durability, Engine, ObjectStore, RefEdit, RefOutcome};
 use crate::{Id, Key, Tree};
 
 /// How many bytes may go through a repository's trees before it lets go of what its branches keep
@@ -78,6 +78,7 @@ struct Inner {
 pub struct Commit {
     key: Key,
     generation: u32,
+    cut: Cut,
     data: Arc<CommitData>,
     tree: Tree,
 }
@@ -226,11 +227,15 @@ impl Repo {
         };
         let data = CommitData::from_stored(&stored)
             .map_err(|source| Error::Decode { id: key.id, source })?;
-        let tree = Tree::load(self.objects(), data.tree);
-        let generation = stored.generation;
+        let objects = match stored.cut.contents {
+            true => Arc::new(NoContents::new(self.objects(), key.id)),
+            false => self.objects(),
+        };
+        let tree = Tree::load(objects, data.tree);
         Ok(Some(Commit {
             key,
-            generation,
+            generation: stored.generation,
+            cut: stored.cut,
             data: Arc::new(data),
             tree,
         }))
@@ -279,6 +284,7 @@ impl Repo {
         Ok(Commit {
             key,
             generation,
+            cut: Cut::NONE,
             data: Arc::new(data),
             tree,
         })
@@ -367,10 +373,20 @@ impl Commit {
         self.generation
     }
 
-    /// Returns the parents in order.
+    /// Returns the parents in order; none where history was [`cut`](Self::cut).
     #[must_use]
     pub fn parents(&self) -> &[Key] {
-        &self.data.parents
+        match self.cut.parents {
+            true => &[],
+            false => &self.data.parents,
+        }
+    }
+
+    /// Returns what is left out beneath it. Reading a tree that is left out fails with
+    /// [`StoreError::Cut`](crate::StoreError::Cut).
+    #[must_use]
+    pub const fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// Returns the tree.

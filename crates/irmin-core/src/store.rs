@@ -5,12 +5,16 @@
 
 use std::io;
 use std::num::NonZeroU64;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::collect::{Collect, CollectProgress, CollectReport};
 use crate::error::ErrorKind;
+use crate::signal::Hold;
 use crate::{Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
 
 /// What an object is. The second byte of every encoded object, after the format version.
@@ -85,6 +89,30 @@ impl From<Id> for Key {
     }
 }
 
+/// What was left out beneath a commit: by a collection that keeps only a part of history, or by a
+/// clone that asked for a part of it. A commit that is cut keeps its bytes and its id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Cut {
+    /// The commit's tree is not there.
+    pub contents: bool,
+    /// The commit's parents are not there: history ends here.
+    pub parents: bool,
+}
+
+impl Cut {
+    /// Nothing is left out.
+    pub const NONE: Self = Self {
+        contents: false,
+        parents: false,
+    };
+
+    /// Tells whether nothing is left out.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        !self.contents && !self.parents
+    }
+}
+
 /// An encoded object on its way into an engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
@@ -100,6 +128,8 @@ pub struct Object<'a> {
     /// For a commit, one more than the largest generation of its parents (1 for a root); 0 for
     /// other kinds. Kept by the engine beside the object, not part of its id.
     pub generation: u32,
+    /// What is left out beneath a commit; [`Cut::NONE`] for other kinds. Kept beside the object.
+    pub cut: Cut,
 }
 
 /// An object as an engine returns it.
@@ -112,6 +142,8 @@ pub struct Stored {
     pub links: Vec<Option<Locator>>,
     /// The generation of a commit; 0 for other kinds.
     pub generation: u32,
+    /// What is left out beneath a commit; [`Cut::NONE`] for other kinds.
+    pub cut: Cut,
 }
 
 /// Immutable objects by key.
@@ -141,6 +173,22 @@ pub trait ObjectStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the engine cannot take them.
     fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError>;
+
+    /// Tells of each id whether the object is stored, and with it all that it leads to, but for what
+    /// is cut beneath commits. Appends one answer for each id to `out`, in order.
+    ///
+    /// Costs a look into the index for each. What is provided here reads the objects.
+    ///
+    /// # Errors
+    /// As [`get_many`](Self::get_many).
+    fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
+        let start = out.len();
+        out.resize(start + ids.len(), false);
+        let keys: Vec<Key> = ids.iter().copied().map(Key::from).collect();
+        self.get_many(&keys, &mut |position, stored| {
+            out[start + position] = stored.is_some();
+        })
+    }
 
     /// Returns the ids of stored *commits* that start with `prefix`, at most `limit`, in order.
     ///
@@ -228,6 +276,17 @@ pub trait RefStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] when syncing failed: then the handle is poisoned.
     fn sync(&self) -> Result<(), StoreError>;
+
+    /// Returns a number that changes whenever a name that this handle sees has changed.
+    fn changes(&self) -> u64;
+
+    /// Waits until [`changes`](Self::changes) is another number than `seen`, or for `timeout`, and
+    /// returns the present one. A handle that follows another process looks for its changes
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the engine is closed or cannot be read.
+    fn wait_for_changes(&self, seen: u64, timeout: Duration) -> Result<u64, StoreError>;
 }
 
 /// A place where a repository lives.
@@ -247,6 +306,27 @@ pub trait Engine: ObjectStore + RefStore {
     /// # Errors
     /// [`StoreError`] when an index cannot be read.
     fn stats(&self) -> Result<StoreStats, StoreError>;
+
+    /// Keeps a commit with all that it leads to from being collected, also when no name leads to
+    /// it, as long as the returned [`Hold`] lives and the process does.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the engine cannot note it.
+    fn hold(&self, commit: Id) -> Result<Hold, StoreError>;
+
+    /// Removes the objects that no name, no hold and none of the given roots leads to. Reads and
+    /// writes go on meanwhile. What it did so far stays when it is cancelled or fails.
+    ///
+    /// `control` is called after each piece of work of at most about a megabyte, and may wait, to go
+    /// slowly, or break, to cancel.
+    ///
+    /// # Errors
+    /// [`StoreError`] when something cannot be read or written; the store is whole then.
+    fn collect(
+        &self,
+        collect: &Collect<'_>,
+        control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+    ) -> Result<CollectReport, StoreError>;
 }
 
 /// A failure of an engine.
@@ -311,6 +391,24 @@ pub enum StoreError {
         /// The earlier failure.
         cause: String,
     },
+    /// The handle only reads.
+    #[error("'{}' is open for reading only", path.display())]
+    ReadOnly {
+        /// The store.
+        path: PathBuf,
+    },
+    /// An object links to one, or a name points to one, that was collected or never stored.
+    #[error("object {id} is not in the store (collected?), so nothing can point to it")]
+    Dangling {
+        /// The object that is not there.
+        id: Id,
+    },
+    /// What is asked for was left out when history was collected or cloned in part.
+    #[error("the contents of commit {commit} are not kept here; its history is")]
+    Cut {
+        /// The commit whose tree is not there.
+        commit: Id,
+    },
     /// An argument breaks a limit of the engine.
     #[error("{what} is beyond the engine's limit of {limit}")]
     Limit {
@@ -332,6 +430,9 @@ impl StoreError {
             Self::NotFound { .. }
             | Self::AlreadyExists { .. }
             | Self::UnsupportedFormat { .. }
+            | Self::ReadOnly { .. }
+            | Self::Dangling { .. }
+            | Self::Cut { .. }
             | Self::Limit { .. } => ErrorKind::Invalid,
         }
     }

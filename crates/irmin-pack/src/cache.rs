@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use irmin_core::{Locator, Stored};
+use irmin_core::{Cut, Locator, Stored};
 use quick_cache::Weighter;
 use quick_cache::sync;
 
@@ -22,6 +22,7 @@ pub(crate) struct Cached {
     pub(crate) bytes: Bytes,
     pub(crate) links: Vec<Option<Locator>>,
     pub(crate) generation: u32,
+    pub(crate) cut: Cut,
 }
 
 impl Cached {
@@ -30,6 +31,7 @@ impl Cached {
             bytes: self.bytes.clone(),
             links: self.links.clone(),
             generation: self.generation,
+            cut: self.cut,
         }
     }
 

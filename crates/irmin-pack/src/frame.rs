@@ -290,6 +290,7 @@ mod tests {
         let mut bytes = vec![0; FrameHeader::BYTES];
         for (number, payload) in (PLACE.record..).zip(payloads) {
             let object = Object {
+                cut: irmin_core::Cut::NONE,
                 id: Id::of(payload),
                 kind: Kind::Blob,
                 bytes: payload,

@@ -102,6 +102,8 @@ impl Inner {
             counters,
             is_closed: AtomicBool::new(false),
             id: StoreId::fresh(),
+            changes: Default::default(),
+            holds: Default::default(),
             lock,
         }
     }

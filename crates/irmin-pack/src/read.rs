@@ -195,5 +195,6 @@ fn cached(bytes: Bytes, record: Record<'_>) -> Cached {
         bytes,
         links: record.links,
         generation: record.generation,
+        cut: record.cut,
     }
 }

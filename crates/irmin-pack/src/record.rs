@@ -1,7 +1,7 @@
 //! One object in a segment: checksum, head, generation, links, payload.
 
 use crc32fast::Hasher;
-use irmin_core::{Kind, Locator, Object};
+use irmin_core::{Cut, Kind, Locator, Object};
 
 use crate::damage::Damage;
 use crate::place::Place;
@@ -14,6 +14,8 @@ pub struct Record<'a> {
     pub kind: Kind,
     /// The generation of a commit; 0 for other kinds.
     pub generation: u32,
+    /// What is left out beneath a commit.
+    pub cut: Cut,
     /// Where the objects are that it points to, as far as known.
     pub links: Vec<Option<Locator>>,
     /// The object's encoding, whose SHA-256 is its id.
@@ -35,7 +37,7 @@ pub(crate) fn encode(
     let kind = u64::from(object.kind.code() - 1);
     varint::put(out, (object.bytes.len() as u64) << 3 | has_links | kind);
     if object.kind == Kind::Commit {
-        varint::put(out, u64::from(object.generation));
+        varint::put(out, u64::from(object.generation) | cut_bits(object.cut));
     }
     if links.len() > 0 {
         encode_links(out, place, links);
@@ -77,9 +79,9 @@ impl<'a> Record<'a> {
         let mut reader = Reader::new(bytes, CRC_BYTES);
         let head = reader.varint()?;
         let kind = Kind::from_code((head & 3) as u8 + 1)?;
-        let generation = match kind {
-            Kind::Commit => u32::try_from(reader.varint()?).ok()?,
-            _ => 0,
+        let (generation, cut) = match kind {
+            Kind::Commit => split_generation(reader.varint()?)?,
+            _ => (0, Cut::NONE),
         };
         let links = match head & 4 {
             0 => Vec::new(),
@@ -89,11 +91,26 @@ impl<'a> Record<'a> {
         Some(Self {
             kind,
             generation,
+            cut,
             links,
             payload,
             length: reader.at(),
         })
     }
+}
+
+/// What is left out beneath a commit is told by the bits above the 32 of its generation.
+fn cut_bits(cut: Cut) -> u64 {
+    u64::from(cut.contents) << 32 | u64::from(cut.parents) << 33
+}
+
+fn split_generation(field: u64) -> Option<(u32, Cut)> {
+    let cut = Cut {
+        contents: field >> 32 & 1 == 1,
+        parents: field >> 33 & 1 == 1,
+    };
+    let generation = u32::try_from(field & u64::from(u32::MAX)).ok()?;
+    (field >> 34 == 0).then_some((generation, cut))
 }
 
 /// Each link is told by its distance to the one before, the first by that to the record itself:
@@ -179,6 +196,7 @@ mod tests {
     fn encoded(kind: Kind, generation: u32, links: &[Option<Locator>], payload: &[u8]) -> Vec<u8> {
         let keys = vec![Key::from(Id::of(b"")); links.len()];
         let object = Object {
+            cut: Cut::NONE,
             id: Id::of(payload),
             kind,
             bytes: payload,

@@ -1,12 +1,15 @@
 //! The engine as its users see it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use irmin_core::{
-    Durability, Engine, Id, IdPrefix, Key, Locator, Object, ObjectStore, RefEdit, RefOutcome,
-    RefStore, StoreError, StoreId, StoreStats, Stored, VerifyProgress, VerifyReport,
+    Collect, CollectProgress, CollectReport, Durability, Engine, Hold, Holds, Id, IdPrefix, Key,
+    Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore, Signal, StoreError, StoreId,
+    StoreStats, Stored, VerifyProgress, VerifyReport,
 };
 
 use crate::active::State;
@@ -26,14 +29,14 @@ use crate::sync::{Deferred, SyncPoint};
 /// sync that failed the handle refuses further writes and goes on reading.
 ///
 /// ```
-/// use irmin_core::{Durability, Id, Kind, Object, ObjectStore, RefEdit, RefStore};
+/// use irmin_core::{Cut, Durability, Id, Kind, Object, ObjectStore, RefEdit, RefStore};
 /// use irmin_pack::{Options, PackStore};
 ///
 /// let dir = tempfile::tempdir()?;
 /// let store = PackStore::create(dir.path(), Options::default())?;
 /// let bytes = b"an encoded commit";
 /// let id = Id::of(bytes);
-/// store.put_many(&[Object { id, kind: Kind::Commit, bytes, links: &[], generation: 1 }])?;
+/// store.put_many(&[Object { id, kind: Kind::Commit, bytes, links: &[], generation: 1, cut: Cut::NONE }])?;
 /// let edit = RefEdit { name: "heads/main".into(), expected: None, new: Some(id) };
 /// store.compare_and_swap(&[edit], Durability::Sync)?;
 /// store.close()?;
@@ -64,6 +67,10 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) is_closed: AtomicBool,
     pub(crate) id: StoreId,
+    /// Counts the changes of names, and wakes who waits for one.
+    pub(crate) changes: Signal,
+    /// The commits that this process keeps from being collected.
+    pub(crate) holds: Holds,
     /// Open as long as the store: the lock of the system goes with it.
     pub(crate) lock: Arc<dyn File>,
 }
@@ -166,6 +173,13 @@ impl ObjectStore for PackStore {
         self.inner.put_many(objects)
     }
 
+    fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
+        for id in ids {
+            out.push(self.inner.find(id, usize::MAX)?.is_some());
+        }
+        Ok(())
+    }
+
     fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
         self.inner.commits_with_prefix(prefix, limit)
     }
@@ -192,6 +206,7 @@ impl RefStore for PackStore {
     ) -> Result<RefOutcome, StoreError> {
         let (outcome, position) = self.inner.append_edits(edits)?;
         if outcome == RefOutcome::Applied {
+            self.inner.changes.notify();
             match durability {
                 Durability::Sync => self.inner.sync_to(position)?,
                 Durability::Deferred => Inner::sync_later(&self.inner, position)?,
@@ -204,6 +219,14 @@ impl RefStore for PackStore {
     fn sync(&self) -> Result<(), StoreError> {
         let position = read(&self.inner.state).active.log_end();
         self.inner.sync_to(position)
+    }
+
+    fn changes(&self) -> u64 {
+        self.inner.changes.get()
+    }
+
+    fn wait_for_changes(&self, seen: u64, timeout: Duration) -> Result<u64, StoreError> {
+        Ok(self.inner.changes.wait(seen, timeout))
     }
 }
 
@@ -218,6 +241,18 @@ impl Engine for PackStore {
 
     fn stats(&self) -> Result<StoreStats, StoreError> {
         self.inner.stats()
+    }
+
+    fn hold(&self, commit: Id) -> Result<Hold, StoreError> {
+        Ok(self.inner.holds.hold(commit))
+    }
+
+    fn collect(
+        &self,
+        _collect: &Collect<'_>,
+        _control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+    ) -> Result<CollectReport, StoreError> {
+        Ok(CollectReport::default())
     }
 }
 

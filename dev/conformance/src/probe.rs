@@ -1,12 +1,15 @@
 //! An engine that counts what goes through it, and loses or damages objects when told to.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use irmin_core::{
-    Durability, Engine, Id, IdPrefix, Key, Object, ObjectStore, RefEdit, RefOutcome, RefStore,
-    StoreError, StoreId, StoreStats, Stored, VerifyProgress, VerifyReport,
+    Collect, CollectProgress, CollectReport, Durability, Engine, Hold, Id, IdPrefix, Key, Object,
+    ObjectStore, RefEdit, RefOutcome, RefStore, StoreError, StoreId, StoreStats, Stored,
+    VerifyProgress, VerifyReport,
 };
 
 /// Watches an engine.
@@ -110,6 +113,10 @@ impl ObjectStore for Probe {
         self.engine.put_many(objects)
     }
 
+    fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
+        self.engine.contains_many(ids, out)
+    }
+
     fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
         self.engine.commits_with_prefix(prefix, limit)
     }
@@ -135,6 +142,14 @@ impl RefStore for Probe {
     fn sync(&self) -> Result<(), StoreError> {
         self.engine.sync()
     }
+
+    fn changes(&self) -> u64 {
+        self.engine.changes()
+    }
+
+    fn wait_for_changes(&self, seen: u64, timeout: Duration) -> Result<u64, StoreError> {
+        self.engine.wait_for_changes(seen, timeout)
+    }
 }
 
 impl Engine for Probe {
@@ -148,5 +163,17 @@ impl Engine for Probe {
 
     fn stats(&self) -> Result<StoreStats, StoreError> {
         self.engine.stats()
+    }
+
+    fn hold(&self, commit: Id) -> Result<Hold, StoreError> {
+        self.engine.hold(commit)
+    }
+
+    fn collect(
+        &self,
+        collect: &Collect<'_>,
+        control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+    ) -> Result<CollectReport, StoreError> {
+        self.engine.collect(collect, control)
     }
 }

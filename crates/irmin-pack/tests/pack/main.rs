@@ -23,6 +23,7 @@ fn small_segments() -> Options {
 
 fn put(store: &PackStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
     let object = Object {
+        cut: irmin_core::Cut::NONE,
         id: Id::of(bytes),
         kind,
         bytes,

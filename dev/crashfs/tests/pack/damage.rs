@@ -36,6 +36,7 @@ fn sample(checkpoint_bytes: u32) -> Sample {
         let bytes = vec![number; 60 + usize::from(number)];
         let links: Vec<Key> = objects.iter().rev().take(2).map(|(key, _)| *key).collect();
         let object = Object {
+            cut: irmin_core::Cut::NONE,
             id: Id::of(&bytes),
             kind: if number % 3 == 2 {
                 Kind::Commit

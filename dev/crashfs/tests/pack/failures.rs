@@ -9,6 +9,7 @@ use crate::model::{dir, options};
 fn commit(store: &PackStore, bytes: &[u8], expected: Option<Id>) -> Result<Id, StoreError> {
     let id = Id::of(bytes);
     let object = Object {
+        cut: irmin_core::Cut::NONE,
         id,
         kind: Kind::Commit,
         bytes,

@@ -88,6 +88,7 @@ impl Model {
             .collect();
         let generation = if kind == Kind::Commit { 5 } else { 0 };
         let object = Object {
+            cut: irmin_core::Cut::NONE,
             id: Id::of(&bytes),
             kind,
             bytes: &bytes,
