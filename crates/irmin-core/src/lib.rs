@@ -13,6 +13,7 @@ mod error;
 mod graph;
 mod history;
 mod id;
+mod links;
 mod loader;
 mod memory;
 mod merge;
@@ -48,6 +49,7 @@ pub use history::{
     FastForward, History, HistoryError, Log, LogEntry, LogOptions, VISITED_COMMITS_MAX,
 };
 pub use id::{Id, IdPrefix};
+pub use links::links_of;
 pub use memory::MemoryStore;
 pub use merge::{
     Conflict, ConflictKind, MergeOptions, MergeOutcome, Merged, Resolution, merge_trees,
