@@ -27,6 +27,7 @@ mod files;
 mod frame;
 mod layout;
 mod lock;
+mod log;
 mod open;
 mod options;
 mod place;

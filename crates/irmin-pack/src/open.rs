@@ -2,17 +2,17 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
-use irmin_core::{StoreError, StoreId};
+use irmin_core::StoreError;
 
 use crate::active::{Active, State};
-use crate::cache::Cache;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
 use crate::frame::FrameKind;
 use crate::layout::{FORMAT, Layout, is_temporary, segment_number, temporary};
 use crate::lock::read;
+use crate::log::Log;
 use crate::options::Options;
 use crate::poison::Poison;
 use crate::scan::{self, Position, Scan, Scanned};
@@ -91,18 +91,12 @@ impl Inner {
         lock: Arc<dyn File>,
     ) -> Self {
         Self {
-            layout: Arc::new(layout),
-            cache: Cache::new(options.cache_bytes),
-            options,
-            state: RwLock::new(state),
+            log: Log::new(layout, options, state, counters),
             writer: Mutex::default(),
             sync: SyncPoint::new(synced),
             deferred: Deferred::default(),
             poison: Poison::default(),
-            counters,
             is_closed: AtomicBool::new(false),
-            id: StoreId::fresh(),
-            changes: Default::default(),
             holds: Default::default(),
             lock,
         }
