@@ -34,6 +34,7 @@ mod place;
 mod poison;
 mod read;
 mod record;
+mod recover;
 mod scan;
 mod sealed;
 mod segment;

@@ -21,6 +21,8 @@ pub(crate) struct Log {
     pub(crate) cache: Cache,
     pub(crate) counters: Arc<Counters>,
     pub(crate) id: StoreId,
+    /// Whether this handle may change files.
+    pub(crate) may_write: bool,
     /// Counts the changes of names, and wakes who waits for one.
     pub(crate) changes: Signal,
 }
@@ -31,6 +33,7 @@ impl Log {
         options: Options,
         state: State,
         counters: Arc<Counters>,
+        may_write: bool,
     ) -> Self {
         Self {
             layout: Arc::new(layout),
@@ -39,6 +42,7 @@ impl Log {
             state: RwLock::new(state),
             counters,
             id: StoreId::fresh(),
+            may_write,
             changes: Signal::default(),
         }
     }
@@ -65,6 +69,7 @@ impl Log {
             Arc::clone(&self.options.files),
             Arc::clone(&self.layout),
             Arc::clone(&self.counters),
+            self.may_write,
         )
     }
 

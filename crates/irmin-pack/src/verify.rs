@@ -84,7 +84,7 @@ impl Verifier<'_> {
         let mut total = 0;
         for &number in numbers {
             let path = self.log.layout.segment(number);
-            if let Ok(file) = self.log.options.files.open(&path) {
+            if let Ok(file) = self.log.options.files.open_read(&path) {
                 total += file.length().map_err(damage::io("measure", &path))?;
             }
         }
@@ -93,7 +93,7 @@ impl Verifier<'_> {
 
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
         let path = self.log.layout.segment(number);
-        let opened = self.log.options.files.open(&path);
+        let opened = self.log.options.files.open_read(&path);
         let file = match opened.map_err(damage::io("open", &path)) {
             Ok(file) => file,
             Err(error) => return self.problem(error),
