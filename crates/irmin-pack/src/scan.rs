@@ -7,7 +7,7 @@ use irmin_core::StoreError;
 use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameHeader, FrameKind, FramePlace, HEADER_BYTES};
-use crate::place::narrow64;
+use crate::place::{narrow, narrow64};
 use crate::segment::SegmentHeader;
 
 /// A boundary between frames: where it is, and how many frames and records are before it.
@@ -25,6 +25,15 @@ impl Position {
         frames: 0,
         records: 0,
     };
+
+    /// The boundary behind a frame that starts here.
+    pub(crate) fn after(self, frame: &Frame<'_>) -> Self {
+        Self {
+            offset: self.offset + frame.length,
+            frames: self.frames + 1,
+            records: self.records + narrow(frame.records.len()),
+        }
+    }
 }
 
 /// A segment's file up to an offset.
@@ -85,11 +94,7 @@ impl Scan<'_> {
             visit(position, &frame)?;
             scanned.synced = scanned.synced.max(frame.synced);
             scanned.last = Some(frame.kind);
-            scanned.position = Position {
-                offset: position.offset + frame.length,
-                frames: position.frames + 1,
-                records: position.records + crate::place::narrow(frame.records.len()),
-            };
+            scanned.position = position.after(&frame);
         }
         Ok(scanned)
     }

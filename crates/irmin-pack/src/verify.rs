@@ -9,6 +9,7 @@ use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
+use crate::log::Log;
 use crate::place::Place;
 use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
@@ -24,13 +25,22 @@ impl Inner {
     ) -> Result<VerifyReport, StoreError> {
         // Writers wait: what they do would look like damage half way.
         let _writer = lock(&self.writer);
+        self.log.verify(progress)
+    }
+}
+
+impl Log {
+    pub(crate) fn verify(
+        &self,
+        progress: &mut dyn FnMut(VerifyProgress),
+    ) -> Result<VerifyReport, StoreError> {
         let state = read(&self.state);
         let mut numbers: Vec<u32> = state.sealed.iter().map(|segment| segment.number).collect();
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         drop(state);
         let mut verifier = Verifier {
-            inner: self,
+            log: self,
             report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
@@ -51,7 +61,7 @@ impl Inner {
 }
 
 struct Verifier<'a> {
-    inner: &'a Inner,
+    log: &'a Log,
     report: VerifyReport,
     /// How many records each segment has.
     records: BTreeMap<u32, u32>,
@@ -73,8 +83,8 @@ impl Verifier<'_> {
     fn bytes_total(&self, numbers: &[u32]) -> Result<u64, StoreError> {
         let mut total = 0;
         for &number in numbers {
-            let path = self.inner.layout.segment(number);
-            if let Ok(file) = self.inner.options.files.open(&path) {
+            let path = self.log.layout.segment(number);
+            if let Ok(file) = self.log.options.files.open_read(&path) {
                 total += file.length().map_err(damage::io("measure", &path))?;
             }
         }
@@ -82,8 +92,8 @@ impl Verifier<'_> {
     }
 
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
-        let path = self.inner.layout.segment(number);
-        let opened = self.inner.options.files.open(&path);
+        let path = self.log.layout.segment(number);
+        let opened = self.log.options.files.open_read(&path);
         let file = match opened.map_err(damage::io("open", &path)) {
             Ok(file) => file,
             Err(error) => return self.problem(error),
@@ -114,7 +124,7 @@ impl Verifier<'_> {
         header: SegmentHeader,
         is_newest: bool,
     ) -> Result<(), StoreError> {
-        let path = self.inner.layout.segment(header.number);
+        let path = self.log.layout.segment(header.number);
         let end = scan::length(&**file, &path)?;
         let scan = Scan {
             file: &**file,
@@ -208,9 +218,9 @@ impl Verifier<'_> {
         end: Position,
         is_newest: bool,
     ) -> Result<(), StoreError> {
-        let path = self.inner.layout.sidecar(header.number);
-        let files = &*self.inner.options.files;
-        let damage = match read_sidecar(files, &self.inner.layout, header)? {
+        let path = self.log.layout.sidecar(header.number);
+        let files = &*self.log.options.files;
+        let damage = match read_sidecar(files, &self.log.layout, header)? {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
@@ -223,7 +233,7 @@ impl Verifier<'_> {
     }
 
     fn refs(&mut self, refs: &BTreeMap<String, Id>) {
-        let newest = read(&self.inner.state).active.path.clone();
+        let newest = read(&self.log.state).active.path.clone();
         if self.refs != *refs && self.report.is_clean() {
             let expected = format!("{} refs", refs.len());
             let found = format!("{} refs, or other ones", self.refs.len());
