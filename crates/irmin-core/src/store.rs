@@ -409,6 +409,12 @@ pub enum StoreError {
         /// The commit whose tree is not there.
         commit: Id,
     },
+    /// Something that only one can do at a time is being done.
+    #[error("the store is {doing} already; try again when that is done")]
+    Busy {
+        /// What is being done, as in "collecting".
+        doing: &'static str,
+    },
     /// An argument breaks a limit of the engine.
     #[error("{what} is beyond the engine's limit of {limit}")]
     Limit {
@@ -424,7 +430,7 @@ impl StoreError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } | Self::Locked { .. } => ErrorKind::Unavailable,
+            Self::Io { .. } | Self::Locked { .. } | Self::Busy { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Poisoned { .. } => ErrorKind::Closed,
             Self::NotFound { .. }

@@ -13,6 +13,8 @@ pub(crate) struct Table {
     pub(crate) ids: Vec<Id>,
     pub(crate) commits: BTreeSet<Id>,
     pub(crate) kinds: [KindStats; 4],
+    /// The numbers of the records by row, where they have gaps; else a row is a number.
+    gaps: Vec<u32>,
     /// By the first eight bytes of the id: 12 bytes an object and not 36.
     numbers: HashMap<u64, u32>,
     /// Ids that share their first eight bytes with an earlier one. It takes intent to make them.
@@ -28,6 +30,18 @@ impl Table {
             numbers: HashMap::with_capacity(records),
             ..Self::default()
         }
+    }
+
+    /// Returns the number of the record in a row.
+    pub(crate) fn number(&self, row: u32) -> u32 {
+        self.gaps.get(row as usize).copied().unwrap_or(row)
+    }
+
+    /// Adds a record with a number that may leave a gap. Only rows of such a table have meaning:
+    /// what is found by id is a row.
+    pub(crate) fn push_kept(&mut self, number: u32, offset: u32, id: Id, kind: (Kind, usize)) {
+        self.gaps.push(number);
+        self.push(offset, id, kind.0, kind.1);
     }
 
     pub(crate) fn len(&self) -> u32 {

@@ -1,0 +1,1 @@
+//! What a collection promises, one by one.
