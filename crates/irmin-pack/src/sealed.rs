@@ -112,23 +112,30 @@ impl Sealed {
         Ok(*self.is_sparse.get_or_init(|| is_sparse))
     }
 
-    /// Returns the number of the record that holds the object. A search in memory, and a read of
+    /// Returns the number of the last record that holds the object. A search in memory, and a read of
     /// 32 bytes for each id that starts with the same four bytes.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<u32>, StoreError> {
-        self.find_in(self.loaded()?, id)
+        self.find_in(self.loaded()?, id, u32::MAX)
     }
 
-    /// As [`find`](Self::find), in tables that were had before.
-    pub(crate) fn find_in(&self, loaded: &Loaded, id: &Id) -> Result<Option<u32>, StoreError> {
+    /// As [`find`](Self::find), in tables that were had before, below a number.
+    pub(crate) fn find_in(
+        &self,
+        loaded: &Loaded,
+        id: &Id,
+        below: u32,
+    ) -> Result<Option<u32>, StoreError> {
         let prefix = prefix(id);
         let first = first_at_least(&loaded.prefixes, prefix);
         let alike = loaded.prefixes.iter().skip(first);
+        let mut found = None;
         for (row, _) in (first..).zip(alike.take_while(|&&other| other == prefix)) {
             if self.id_at(loaded, loaded.meta.ids_at(), row)? == *id {
-                return Ok(loaded.numbers.get(row).copied());
+                let number = loaded.numbers.get(row).copied();
+                found = number.filter(|&number| number < below).or(found);
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Returns where a record starts and where the next one does, or the segment ends.

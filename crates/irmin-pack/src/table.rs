@@ -58,14 +58,17 @@ impl Table {
         }
     }
 
-    /// Adds the next record. An object that is there twice is found at its first place.
+    /// Adds the next record. An object that is there twice is found at its last place: of a commit
+    /// that was cut, a whole copy may follow.
     pub(crate) fn push(&mut self, offset: u32, id: Id, kind: Kind, payload_bytes: usize) {
         let number = self.len();
         self.offsets.push(offset);
         self.ids.push(id);
-        let first = *self.numbers.entry(prefix(&id)).or_insert(number);
-        if self.ids.get(first as usize) != Some(&id) {
-            self.others.entry(id).or_insert(number);
+        let slot = self.numbers.entry(prefix(&id)).or_insert(number);
+        if self.ids.get(*slot as usize) == Some(&id) {
+            *slot = number;
+        } else {
+            self.others.insert(id, number);
         }
         if kind == Kind::Commit {
             self.commits.insert(id);
@@ -106,7 +109,8 @@ mod tests {
             table.push(number * 10, *id, Kind::Blob, 1);
         }
         table.push(1000, ids[3], Kind::Blob, 1);
-        for (number, id) in (0..8).zip(&ids) {
+        table.push(1001, ids[0], Kind::Blob, 1);
+        for (number, id) in [9, 1, 2, 8, 4, 5, 6, 7].into_iter().zip(&ids) {
             assert_eq!(table.find(id), Some(number));
         }
         assert_eq!(table.find(&ids[8]), None);

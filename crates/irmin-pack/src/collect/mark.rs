@@ -113,7 +113,7 @@ impl Run<'_> {
     /// Looks for what is wanted by id.
     fn resolve(&mut self, source: &Source) -> Result<(), StoreError> {
         for id in self.barrier(|barrier| barrier.wanted()) {
-            if let Some(place) = source.find(&id)? {
+            if let Some(place) = source.find(&id, u32::MAX)? {
                 self.barrier(|barrier| barrier.found(&id, place));
             }
         }
@@ -177,9 +177,9 @@ impl Run<'_> {
             let target = record.links.get(index).copied().flatten().map(Place::of);
             let target = match (target, ids.get(index)) {
                 (Some(target), _) => target,
-                (None, Some(id)) => match segment.source.find(id)? {
-                    Some(target) if target.number < place.number => target,
-                    _ => {
+                (None, Some(id)) => match segment.source.find(id, place.number)? {
+                    Some(target) => target,
+                    None => {
                         self.barrier(|barrier| barrier.want(*id));
                         continue;
                     }
@@ -232,7 +232,7 @@ impl Run<'_> {
             Ok(())
         })?;
         for id in &self.named_ids {
-            if let Some(place) = source.find(id)? {
+            if let Some(place) = source.find(id, u32::MAX)? {
                 self.named
                     .entry(place.segment)
                     .or_default()

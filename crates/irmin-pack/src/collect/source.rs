@@ -115,11 +115,11 @@ impl Source {
         }
     }
 
-    /// Returns the place of the first record that holds the object.
-    pub(crate) fn find(&self, id: &Id) -> Result<Option<Place>, StoreError> {
+    /// Returns the place of the last record below a number that holds the object.
+    pub(crate) fn find(&self, id: &Id, below: u32) -> Result<Option<Place>, StoreError> {
         let number = match &self.tables {
-            Tables::Sealed(sealed, loaded) => sealed.find_in(loaded, id)?,
-            Tables::Active(table) => table.find(id),
+            Tables::Sealed(sealed, loaded) => sealed.find_in(loaded, id, below)?,
+            Tables::Active(table) => table.find(id).filter(|&number| number < below),
         };
         let segment = self.header.number;
         Ok(number.map(|number| Place { segment, number }))
