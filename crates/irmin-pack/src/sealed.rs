@@ -309,7 +309,8 @@ pub(crate) fn not_complete(last: Option<FrameKind>, length: u32) -> Option<damag
         .then(|| damage::Damage::ends(u64::from(length), "the frame that ends the segment"))
 }
 
-/// Reads and checks a segment's sidecar; `None` when there is none.
+/// Reads and checks a segment's sidecar; `None` when there is none, or one of the segment as it
+/// was before a collection wrote it anew.
 pub(crate) fn read_sidecar(
     files: &dyn Files,
     layout: &Layout,
@@ -344,6 +345,9 @@ fn open_sidecar(
     let mut bytes = vec![0; length];
     file.read_at(&mut bytes, 0)
         .map_err(damage::read(&path, 0))?;
+    if Meta::is_stale(&bytes, header) {
+        return Ok(None);
+    }
     Ok(Some((file, Sidecar::decode(bytes, header))))
 }
 

@@ -179,6 +179,16 @@ impl Meta {
         bytes
     }
 
+    /// Tells whether these are bytes of a sound sidecar of the segment with another salt.
+    pub(crate) fn is_stale(bytes: &[u8], segment: SegmentHeader) -> bool {
+        let checked = bytes.get(..CRC_AT).unwrap_or_default();
+        let stored = Reader::new(bytes, CRC_AT).u32();
+        stored == Some(crc32fast::hash(checked))
+            && Self::fields(bytes).is_some_and(|(meta, _)| {
+                meta.segment.number == segment.number && meta.segment.salt != segment.salt
+            })
+    }
+
     /// Returns the front and the checksum of the rest.
     fn decode(bytes: &[u8], segment: SegmentHeader) -> Result<(Self, u32), Damage> {
         let front = bytes
