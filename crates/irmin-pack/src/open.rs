@@ -74,8 +74,7 @@ impl Inner {
             refs: recovered.refs,
         };
         let inner = Self::new(layout, options, state, recovered.synced, counters, lock);
-        let sealed: Vec<_> = older.iter().map(|&n| Arc::new(inner.sealed(n))).collect();
-        crate::lock::write(&inner.state).sealed = Arc::new(sealed);
+        inner.set_sealed(&older);
         if recovered.is_complete {
             // The writer stopped between completing this segment and beginning the next.
             let end = read(&inner.state).active.log_end();

@@ -173,10 +173,7 @@ impl ObjectStore for PackStore {
     }
 
     fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
-        for id in ids {
-            out.push(self.inner.find(id, usize::MAX)?.is_some());
-        }
-        Ok(())
+        self.inner.log.contains_many(ids, out)
     }
 
     fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {

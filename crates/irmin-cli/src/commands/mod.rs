@@ -74,6 +74,32 @@ pub(crate) enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Tells whether the command only reads: then it works beside one that writes, and without leave
+    /// to write.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::Get(_)
+            | Self::Ls(_)
+            | Self::Tree(_)
+            | Self::Dump(_)
+            | Self::Export(_)
+            | Self::Log(_)
+            | Self::Show(_)
+            | Self::Diff(_)
+            | Self::Blame(_)
+            | Self::Stats(_)
+            | Self::Dot(_) => true,
+            Self::Branch(args) => args.only_reads(),
+            Self::Tag(args) => args.only_reads(),
+            Self::Rules(args) => args.only_reads(),
+            Self::Counter(args) => args.only_reads(),
+            Self::Register(args) => args.only_reads(),
+            _ => false,
+        }
+    }
+}
+
 /// Runs a command.
 pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
     match command {
