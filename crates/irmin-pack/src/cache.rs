@@ -61,6 +61,10 @@ impl Cache {
         stored
     }
 
+    pub(crate) fn clear(&self) {
+        self.records.clear();
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.records.weight()
     }

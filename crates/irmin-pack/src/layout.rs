@@ -9,6 +9,7 @@ pub(crate) struct Layout {
     pub(crate) segments: PathBuf,
     pub(crate) format: PathBuf,
     pub(crate) lock: PathBuf,
+    pub(crate) holds: PathBuf,
 }
 
 impl Layout {
@@ -18,6 +19,7 @@ impl Layout {
             segments: dir.join("segments"),
             format: dir.join("format"),
             lock: dir.join("lock"),
+            holds: dir.join("holds"),
         }
     }
 

@@ -2,23 +2,20 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
-use irmin_core::{StoreError, StoreId};
+use irmin_core::StoreError;
 
 use crate::active::{Active, State};
-use crate::cache::Cache;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
-use crate::frame::FrameKind;
 use crate::layout::{FORMAT, Layout, is_temporary, segment_number, temporary};
 use crate::lock::read;
+use crate::log::Log;
 use crate::options::Options;
 use crate::poison::Poison;
-use crate::scan::{self, Position, Scan, Scanned};
-use crate::sealed::{Replay, read_sidecar};
-use crate::segment::{self, EMPTY_BYTES, SegmentHeader};
-use crate::sidecar::Sidecar;
+use crate::recover::Recovered;
+use crate::segment::{self, EMPTY_BYTES};
 use crate::stats::{Counters, add};
 use crate::store::Inner;
 use crate::sync::{Deferred, SyncPoint};
@@ -63,7 +60,13 @@ impl Inner {
             return Err(damage.at(&layout.segments));
         };
         let counters = Arc::new(Counters::default());
-        let recovered = Recovered::read(&*options.files, &layout, newest, &counters)?;
+        let path = layout.segment(newest);
+        let file = options
+            .files
+            .open(&path)
+            .map_err(damage::io("open", &path))?;
+        let recovered = Recovered::read(&*options.files, &layout, newest, file, &counters)?;
+        recovered.cut_tail(&counters)?;
         let older = older.to_vec();
         let state = State {
             sealed: Arc::default(),
@@ -71,8 +74,7 @@ impl Inner {
             refs: recovered.refs,
         };
         let inner = Self::new(layout, options, state, recovered.synced, counters, lock);
-        let sealed: Vec<_> = older.iter().map(|&n| Arc::new(inner.sealed(n))).collect();
-        crate::lock::write(&inner.state).sealed = Arc::new(sealed);
+        inner.set_sealed(&older);
         if recovered.is_complete {
             // The writer stopped between completing this segment and beginning the next.
             let end = read(&inner.state).active.log_end();
@@ -91,104 +93,16 @@ impl Inner {
         lock: Arc<dyn File>,
     ) -> Self {
         Self {
-            layout: Arc::new(layout),
-            cache: Cache::new(options.cache_bytes),
-            options,
-            state: RwLock::new(state),
+            log: Log::new(layout, options, state, counters, true),
             writer: Mutex::default(),
             sync: SyncPoint::new(synced),
             deferred: Deferred::default(),
             poison: Poison::default(),
-            counters,
             is_closed: AtomicBool::new(false),
-            id: StoreId::fresh(),
-            changes: Default::default(),
             holds: Default::default(),
             lock,
         }
     }
-}
-
-/// The newest segment as it was left.
-struct Recovered {
-    active: Active,
-    refs: std::collections::BTreeMap<String, irmin_core::Id>,
-    is_complete: bool,
-    /// Up to which offset the segment is known to be durable.
-    synced: u64,
-}
-
-impl Recovered {
-    fn read(
-        files: &dyn Files,
-        layout: &Layout,
-        number: u32,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
-        let path = layout.segment(number);
-        let file = files.open(&path).map_err(damage::io("open", &path))?;
-        let header = SegmentHeader::read(&*file, &path, number)?;
-        let length = scan::length(&*file, &path)?;
-        let scan = Scan {
-            file: &*file,
-            path: &path,
-            header,
-            end: length,
-        };
-        let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
-        let (mut replay, from) = start(sidecar.as_ref());
-        if from.offset > length {
-            let expected = format!("{} durable bytes", from.offset);
-            return Err(Damage::ends(u64::from(length), &expected).at(&path));
-        }
-        let scanned = replay.run(&scan, from)?;
-        let position = scanned.position;
-        add(
-            &counters.bytes_scanned,
-            u64::from(position.offset - from.offset),
-        );
-        let synced = u64::from(scanned.synced.max(from.offset));
-        let was_complete = sidecar.is_some_and(|sidecar| sidecar.meta.is_complete);
-        let last = scanned.last;
-        cut_tail(&scan, scanned, counters)?;
-        let mut active = Active::new(header, path, Arc::clone(&file), replay.table, position);
-        active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
-        active.covered = from.offset;
-        Ok(Self {
-            active,
-            refs: replay.refs,
-            is_complete: last.map_or(was_complete, |last| last == FrameKind::End),
-            synced,
-        })
-    }
-}
-
-/// Returns what the sidecar knows, and where to go on reading.
-fn start(sidecar: Option<&Sidecar>) -> (Replay, Position) {
-    sidecar
-        .and_then(|sidecar| Some((Replay::from_sidecar(sidecar)?, sidecar.meta.covered)))
-        .unwrap_or((Replay::default(), Position::START))
-}
-
-/// Cuts off what a power cut left of frames that were never acknowledged as durable. Damage to
-/// what was durable is an error.
-fn cut_tail(scan: &Scan<'_>, scanned: Scanned, counters: &Counters) -> Result<(), StoreError> {
-    let Some(damage) = scanned.damage else {
-        return Ok(());
-    };
-    let offset = scanned.position.offset;
-    // A segment gets its name after its checkpoint is durable.
-    if scanned.position.frames == 0 || scan.is_claimed(offset)? {
-        return Err(damage.at(scan.path));
-    }
-    scan.file
-        .truncate(u64::from(offset))
-        .map_err(damage::io("truncate", scan.path))?;
-    // Before new frames follow, or a later crash could bring old ones back behind them.
-    scan.file.sync().map_err(damage::io("sync", scan.path))?;
-    add(&counters.syncs, 1);
-    add(&counters.bytes_cut, u64::from(scan.end - offset));
-    Ok(())
 }
 
 /// Takes the writer's lock and leaves this process's id in it.
@@ -215,9 +129,9 @@ fn take_lock(files: &dyn Files, layout: &Layout) -> Result<Arc<dyn File>, StoreE
     Ok(file)
 }
 
-fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
+pub(crate) fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
     let path = &layout.format;
-    let file = match files.open(path) {
+    let file = match files.open_read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(StoreError::NotFound {
                 path: layout.dir.clone(),
@@ -275,14 +189,19 @@ fn refuse_leftovers(files: &dyn Files, layout: &Layout) -> Result<(), StoreError
 fn segments(files: &dyn Files, layout: &Layout) -> Result<Vec<u32>, StoreError> {
     let dir = &layout.segments;
     let names = files.list(dir).map_err(damage::io("list", dir))?;
+    for name in names.iter().filter(|name| is_temporary(name)) {
+        let path = dir.join(name);
+        files.remove(&path).map_err(damage::io("remove", &path))?;
+    }
+    numbers(layout, &names)
+}
+
+/// Returns the numbers of the segments among these names, in order.
+pub(crate) fn numbers(layout: &Layout, names: &[String]) -> Result<Vec<u32>, StoreError> {
     let mut numbers: Vec<u32> = names.iter().filter_map(|n| segment_number(n)).collect();
     numbers.sort_unstable();
     let newest = numbers.last().copied().unwrap_or_default();
-    for name in &names {
-        if is_temporary(name) {
-            let path = dir.join(name);
-            files.remove(&path).map_err(damage::io("remove", &path))?;
-        }
+    for name in names {
         let of_sidecar = name.strip_suffix(".idx").and_then(|n| n.parse().ok());
         if let Some(number) = of_sidecar.filter(|&number: &u32| number > newest) {
             // A sidecar is written after its segment has its name for good.

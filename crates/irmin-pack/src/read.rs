@@ -10,11 +10,11 @@ use crate::cache::Cached;
 use crate::damage;
 use crate::files::File;
 use crate::lock::read;
+use crate::log::Log;
 use crate::place::Place;
 use crate::record::Record;
 use crate::sealed::Sealed;
 use crate::stats::add;
-use crate::store::Inner;
 
 /// What a look into the tables gives.
 enum Found {
@@ -23,7 +23,7 @@ enum Found {
     Absent,
 }
 
-impl Inner {
+impl Log {
     pub(crate) fn get_many(
         &self,
         keys: &[Key],

@@ -7,7 +7,7 @@ use irmin_core::StoreError;
 use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameHeader, FrameKind, FramePlace, HEADER_BYTES};
-use crate::place::narrow64;
+use crate::place::{narrow, narrow64};
 use crate::segment::SegmentHeader;
 
 /// A boundary between frames: where it is, and how many frames and records are before it.
@@ -25,6 +25,15 @@ impl Position {
         frames: 0,
         records: 0,
     };
+
+    /// The boundary behind a frame that starts here.
+    pub(crate) fn after(self, frame: &Frame<'_>) -> Self {
+        Self {
+            offset: self.offset + frame.length,
+            frames: self.frames + 1,
+            records: self.records + narrow(frame.records.len()),
+        }
+    }
 }
 
 /// A segment's file up to an offset.
@@ -33,6 +42,17 @@ pub(crate) struct Scan<'a> {
     pub(crate) path: &'a Path,
     pub(crate) header: SegmentHeader,
     pub(crate) end: u32,
+}
+
+/// What follows the frames that are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// Nothing, or a part of a frame: perhaps the rest is just being written.
+    Unfinished,
+    /// A frame, as its header says.
+    Frame,
+    /// Other bytes.
+    Other,
 }
 
 /// How far a scan came.
@@ -85,13 +105,30 @@ impl Scan<'_> {
             visit(position, &frame)?;
             scanned.synced = scanned.synced.max(frame.synced);
             scanned.last = Some(frame.kind);
-            scanned.position = Position {
-                offset: position.offset + frame.length,
-                frames: position.frames + 1,
-                records: position.records + crate::place::narrow(frame.records.len()),
-            };
+            scanned.position = position.after(&frame);
         }
         Ok(scanned)
+    }
+
+    /// Tells what follows a boundary, as far as a frame's header tells. One read of 24 bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file became shorter meanwhile or cannot be read.
+    pub(crate) fn ahead(&self, position: Position) -> Result<Ahead, StoreError> {
+        let left = self.end.saturating_sub(position.offset);
+        if left < HEADER_BYTES {
+            return Ok(Ahead::Unfinished);
+        }
+        let mut front = [0; FrameHeader::BYTES];
+        let offset = u64::from(position.offset);
+        self.file
+            .read_at(&mut front, offset)
+            .map_err(damage::read(self.path, offset))?;
+        Ok(match FrameHeader::decode(&front, &self.place(position)) {
+            None => Ahead::Other,
+            Some(header) if header.payload_bytes > left - HEADER_BYTES => Ahead::Unfinished,
+            Some(_) => Ahead::Frame,
+        })
     }
 
     /// Tells whether a frame after `offset` says that the segment was durable beyond `offset`: then

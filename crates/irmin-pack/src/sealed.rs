@@ -1,6 +1,7 @@
 //! A segment that is complete: its tables are read when first needed.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use irmin_core::{Id, StoreError};
@@ -23,6 +24,8 @@ pub(crate) struct Sealed {
     files: Arc<dyn Files>,
     layout: Arc<Layout>,
     counters: Arc<Counters>,
+    /// Whether a sidecar that is made again is kept as a file.
+    may_write: bool,
     loaded: OnceLock<Loaded>,
     loading: Mutex<()>,
 }
@@ -32,7 +35,7 @@ pub(crate) struct Sealed {
 pub(crate) struct Loaded {
     pub(crate) file: Arc<dyn File>,
     pub(crate) meta: Meta,
-    sidecar: Arc<dyn File>,
+    sidecar: Body,
     offsets: Box<[u32]>,
     /// The first four bytes of each id, in order.
     prefixes: Box<[u32]>,
@@ -41,25 +44,36 @@ pub(crate) struct Loaded {
     numbers: Box<[u32]>,
 }
 
+/// Where the rest of a sidecar is.
+#[derive(Debug)]
+enum Body {
+    File(Arc<dyn File>),
+    /// Of a sidecar that cannot be kept.
+    Memory(Box<[u8]>),
+}
+
 impl Sealed {
     pub(crate) fn new(
         number: u32,
         files: Arc<dyn Files>,
         layout: Arc<Layout>,
         counters: Arc<Counters>,
+        may_write: bool,
     ) -> Self {
         Self {
             number,
             files,
             layout,
             counters,
+            may_write,
             loaded: OnceLock::new(),
             loading: Mutex::new(()),
         }
     }
 
     /// Returns the segment's tables, reading the sidecar the first time, or the segment when the
-    /// sidecar is missing or damaged: then a new one is written.
+    /// sidecar is missing or damaged: then a new one is written, or kept in memory by a handle that
+    /// only reads.
     pub(crate) fn loaded(&self) -> Result<&Loaded, StoreError> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
@@ -130,47 +144,50 @@ impl Sealed {
     fn id_at(&self, loaded: &Loaded, start: u64, row: usize) -> Result<Id, StoreError> {
         let mut bytes = [0; Id::BYTES];
         let offset = start + (row * Id::BYTES) as u64;
-        loaded
-            .sidecar
-            .read_at(&mut bytes, offset)
-            .map_err(damage::read(&self.layout.sidecar(self.number), offset))?;
+        let read = match &loaded.sidecar {
+            Body::File(file) => file.read_at(&mut bytes, offset),
+            Body::Memory(body) => read_at(body, &mut bytes, offset - Meta::BYTES as u64),
+        };
+        read.map_err(damage::read(&self.layout.sidecar(self.number), offset))?;
         Ok(Id::from_bytes(bytes))
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
-        let path = self.layout.segment(self.number);
-        let file = self.files.open(&path).map_err(damage::io("open", &path))?;
-        let header = SegmentHeader::read(&*file, &path, self.number)?;
-        let length = scan::length(&*file, &path)?;
-        let is_whole =
-            |sidecar: &Sidecar| sidecar.meta.is_complete && sidecar.meta.covered.offset == length;
-        let kept = read_sidecar(&*self.files, &self.layout, header)?
-            .and_then(Result::ok)
-            .filter(is_whole);
-        let sidecar = match kept {
-            Some(sidecar) => sidecar,
-            None => self.rebuild(&*file, header, length)?,
-        };
-        let path = self.layout.sidecar(self.number);
-        Ok(Loaded {
-            file,
-            sidecar: self.files.open(&path).map_err(damage::io("open", &path))?,
-            offsets: sidecar.offsets().collect(),
-            prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
-            numbers: sidecar.numbers().collect(),
-            meta: sidecar.meta,
-        })
+        let attempts = if self.may_write { 1 } else { READER_ATTEMPTS };
+        for _ in 0..attempts {
+            if let Some(loaded) = self.load_kept()? {
+                return Ok(loaded);
+            }
+        }
+        self.rebuild()
     }
 
-    fn rebuild(
-        &self,
-        file: &dyn File,
-        header: SegmentHeader,
-        length: u32,
-    ) -> Result<Sidecar, StoreError> {
+    /// Loads the tables from the sidecar, if there is one of this very segment and all of it.
+    fn load_kept(&self) -> Result<Option<Loaded>, StoreError> {
+        let (file, header, length) = self.open()?;
+        let kept = open_sidecar(&*self.files, &self.layout, header)?;
+        Ok(kept.and_then(|(body, sidecar)| {
+            let sidecar = sidecar.ok()?;
+            let meta = &sidecar.meta;
+            (meta.is_complete && meta.covered.offset == length)
+                .then(|| loaded(file, &sidecar, Body::File(body)))
+        }))
+    }
+
+    fn open(&self) -> Result<(Arc<dyn File>, SegmentHeader, u32), StoreError> {
+        let path = self.layout.segment(self.number);
+        let file = self.files.open_read(&path);
+        let file = file.map_err(damage::io("open", &path))?;
+        let header = SegmentHeader::read(&*file, &path, self.number)?;
+        let length = scan::length(&*file, &path)?;
+        Ok((file, header, length))
+    }
+
+    fn rebuild(&self) -> Result<Loaded, StoreError> {
+        let (file, header, length) = self.open()?;
         let path = self.layout.segment(self.number);
         let scan = Scan {
-            file,
+            file: &*file,
             path: &path,
             header,
             end: length,
@@ -185,12 +202,37 @@ impl Sealed {
         }
         add(&self.counters.bytes_scanned, u64::from(length));
         let bytes = sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs);
-        sidecar::write(&*self.files, &self.layout, &bytes, self.number)?;
-        add(&self.counters.syncs, 1);
-        self.counters.wrote(bytes.len());
-        Sidecar::decode(bytes, header)
-            .map_err(|damage| damage.at(&self.layout.sidecar(self.number)))
+        let path = self.layout.sidecar(self.number);
+        let body = if self.may_write {
+            sidecar::write(&*self.files, &self.layout, &bytes, self.number)?;
+            add(&self.counters.syncs, 1);
+            self.counters.wrote(bytes.len());
+            let kept = self.files.open_read(&path);
+            Body::File(kept.map_err(damage::io("open", &path))?)
+        } else {
+            Body::Memory(bytes.get(Meta::BYTES..).unwrap_or_default().into())
+        };
+        let sidecar = Sidecar::decode(bytes, header).map_err(|damage| damage.at(&path))?;
+        Ok(loaded(file, &sidecar, body))
     }
+}
+
+fn loaded(file: Arc<dyn File>, sidecar: &Sidecar, body: Body) -> Loaded {
+    Loaded {
+        file,
+        sidecar: body,
+        offsets: sidecar.offsets().collect(),
+        prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
+        numbers: sidecar.numbers().collect(),
+        meta: sidecar.meta.clone(),
+    }
+}
+
+fn read_at(bytes: &[u8], buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let found = bytes.get(start..).and_then(|rest| rest.get(..buffer.len()));
+    buffer.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+    Ok(())
 }
 
 /// A complete segment ends with a frame that says so: else its end was lost.
@@ -205,10 +247,21 @@ pub(crate) fn read_sidecar(
     layout: &Layout,
     header: SegmentHeader,
 ) -> Result<Option<Result<Sidecar, damage::Damage>>, StoreError> {
+    Ok(open_sidecar(files, layout, header)?.map(|(_, sidecar)| sidecar))
+}
+
+/// A sidecar's file, and what it holds.
+type Opened = (Arc<dyn File>, Result<Sidecar, damage::Damage>);
+
+fn open_sidecar(
+    files: &dyn Files,
+    layout: &Layout,
+    header: SegmentHeader,
+) -> Result<Option<Opened>, StoreError> {
     let path = layout.sidecar(header.number);
-    let file = match files.open(&path) {
+    let file = match files.open_read(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(damage::io("open", &path)(error)),
     };
     let length = file.length().map_err(damage::io("measure", &path))?;
@@ -217,16 +270,13 @@ pub(crate) fn read_sidecar(
         .ok()
         .filter(|&l| l <= SIDECAR_BYTES_MAX)
     else {
-        return Ok(Some(Err(damage::Damage::new(
-            0,
-            "a sidecar",
-            "a larger file",
-        ))));
+        let damage = damage::Damage::new(0, "a sidecar", "a larger file");
+        return Ok(Some((file, Err(damage))));
     };
     let mut bytes = vec![0; length];
     file.read_at(&mut bytes, 0)
         .map_err(damage::read(&path, 0))?;
-    Ok(Some(Sidecar::decode(bytes, header)))
+    Ok(Some((file, Sidecar::decode(bytes, header))))
 }
 
 /// What a segment's frames amount to.
@@ -243,7 +293,7 @@ impl Replay {
             table: Table::with_capacity(sidecar.ids().len()),
             ..Self::default()
         };
-        replay.apply_refs(&sidecar.refs()?);
+        apply_refs(&mut replay.refs, &sidecar.refs()?);
         let mut ids = vec![None; sidecar.ids().len()];
         for (id, number) in sidecar.ids().zip(sidecar.numbers()) {
             *ids.get_mut(number as usize)? = Some(id);
@@ -266,23 +316,28 @@ impl Replay {
     }
 
     fn apply(&mut self, frame: &Frame<'_>) {
-        for ((offset, record), id) in frame.records.iter().zip(&frame.ids) {
-            let bytes = record.payload.len();
-            self.table.push(*offset, *id, record.kind, bytes);
-        }
-        if frame.kind == FrameKind::Checkpoint {
-            self.refs.clear();
-        }
-        self.apply_refs(&frame.changes);
+        apply(frame, &mut self.table, &mut self.refs);
     }
+}
 
-    fn apply_refs(&mut self, changes: &[RefChange]) {
-        for change in changes {
-            match change.target {
-                Some(id) => self.refs.insert(change.name.clone(), id),
-                None => self.refs.remove(&change.name),
-            };
-        }
+/// Adds what a frame says to what is known of a segment and of all names.
+pub(crate) fn apply(frame: &Frame<'_>, table: &mut Table, refs: &mut BTreeMap<String, Id>) {
+    for ((offset, record), id) in frame.records.iter().zip(&frame.ids) {
+        let bytes = record.payload.len();
+        table.push(*offset, *id, record.kind, bytes);
+    }
+    if frame.kind == FrameKind::Checkpoint {
+        refs.clear();
+    }
+    apply_refs(refs, &frame.changes);
+}
+
+fn apply_refs(refs: &mut BTreeMap<String, Id>, changes: &[RefChange]) {
+    for change in changes {
+        match change.target {
+            Some(id) => refs.insert(change.name.clone(), id),
+            None => refs.remove(&change.name),
+        };
     }
 }
 
@@ -312,6 +367,8 @@ fn prefix(id: &Id) -> u32 {
     u32::from_be_bytes(bytes)
 }
 
+/// How often a reader looks for the sidecar of the segment: both may just be replaced.
+const READER_ATTEMPTS: usize = 3;
 const SIDECAR_BYTES_MAX: usize = 1 << 32;
 
 #[cfg(test)]

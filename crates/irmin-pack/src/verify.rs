@@ -9,6 +9,7 @@ use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
+use crate::log::Log;
 use crate::place::Place;
 use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
@@ -24,13 +25,28 @@ impl Inner {
     ) -> Result<VerifyReport, StoreError> {
         // Writers wait: what they do would look like damage half way.
         let _writer = lock(&self.writer);
+        self.log.verify(progress)
+    }
+}
+
+impl Log {
+    pub(crate) fn verify(
+        &self,
+        progress: &mut dyn FnMut(VerifyProgress),
+    ) -> Result<VerifyReport, StoreError> {
         let state = read(&self.state);
         let mut numbers: Vec<u32> = state.sealed.iter().map(|segment| segment.number).collect();
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
+        // A handle that only reads looks at what it has followed: more may just be written.
+        let followed = (!self.may_write).then(|| Followed {
+            file: Arc::clone(&state.active.file),
+            end: state.active.written.offset,
+        });
         drop(state);
         let mut verifier = Verifier {
-            inner: self,
+            log: self,
+            followed,
             report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
@@ -51,7 +67,8 @@ impl Inner {
 }
 
 struct Verifier<'a> {
-    inner: &'a Inner,
+    log: &'a Log,
+    followed: Option<Followed>,
     report: VerifyReport,
     /// How many records each segment has.
     records: BTreeMap<u32, u32>,
@@ -59,6 +76,12 @@ struct Verifier<'a> {
     refs: BTreeMap<String, Id>,
     /// What the refs of this handle point to, and whether a commit with that id was seen.
     targets: BTreeMap<Id, bool>,
+}
+
+/// The newest segment as far as a reader has followed it.
+struct Followed {
+    file: Arc<dyn File>,
+    end: u32,
 }
 
 /// What was read of one segment, to compare the sidecar with.
@@ -73,8 +96,8 @@ impl Verifier<'_> {
     fn bytes_total(&self, numbers: &[u32]) -> Result<u64, StoreError> {
         let mut total = 0;
         for &number in numbers {
-            let path = self.inner.layout.segment(number);
-            if let Ok(file) = self.inner.options.files.open(&path) {
+            let path = self.log.layout.segment(number);
+            if let Ok(file) = self.log.options.files.open_read(&path) {
                 total += file.length().map_err(damage::io("measure", &path))?;
             }
         }
@@ -82,8 +105,11 @@ impl Verifier<'_> {
     }
 
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
-        let path = self.inner.layout.segment(number);
-        let opened = self.inner.options.files.open(&path);
+        let path = self.log.layout.segment(number);
+        let opened = match self.followed.as_ref().filter(|_| is_newest) {
+            Some(followed) => Ok(Arc::clone(&followed.file)),
+            None => self.log.options.files.open_read(&path),
+        };
         let file = match opened.map_err(damage::io("open", &path)) {
             Ok(file) => file,
             Err(error) => return self.problem(error),
@@ -114,8 +140,11 @@ impl Verifier<'_> {
         header: SegmentHeader,
         is_newest: bool,
     ) -> Result<(), StoreError> {
-        let path = self.inner.layout.segment(header.number);
-        let end = scan::length(&**file, &path)?;
+        let path = self.log.layout.segment(header.number);
+        let mut end = scan::length(&**file, &path)?;
+        if let Some(followed) = self.followed.as_ref().filter(|_| is_newest) {
+            end = end.min(followed.end);
+        }
         let scan = Scan {
             file: &**file,
             path: &path,
@@ -208,12 +237,20 @@ impl Verifier<'_> {
         end: Position,
         is_newest: bool,
     ) -> Result<(), StoreError> {
-        let path = self.inner.layout.sidecar(header.number);
-        let files = &*self.inner.options.files;
-        let damage = match read_sidecar(files, &self.inner.layout, header)? {
+        let path = self.log.layout.sidecar(header.number);
+        let files = &*self.log.options.files;
+        let damage = match read_sidecar(files, &self.log.layout, header)? {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
+            // Written meanwhile.
+            Some(Ok(sidecar))
+                if is_newest
+                    && self.followed.is_some()
+                    && sidecar.meta.covered.offset > end.offset =>
+            {
+                None
+            }
             Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest),
         };
         if let Some(damage) = damage {
@@ -223,7 +260,7 @@ impl Verifier<'_> {
     }
 
     fn refs(&mut self, refs: &BTreeMap<String, Id>) {
-        let newest = read(&self.inner.state).active.path.clone();
+        let newest = read(&self.log.state).active.path.clone();
         if self.refs != *refs && self.report.is_clean() {
             let expected = format!("{} refs", refs.len());
             let found = format!("{} refs, or other ones", self.refs.len());

@@ -12,7 +12,6 @@ use crate::lock::{lock, read, write};
 use crate::place::{Place, narrow64};
 use crate::record;
 use crate::scan::Position;
-use crate::sealed::Sealed;
 use crate::segment;
 use crate::sidecar;
 use crate::stats::add;
@@ -207,15 +206,6 @@ impl Inner {
         drop(state);
         self.sync.advance(base + length);
         Ok(())
-    }
-
-    pub(crate) fn sealed(&self, number: u32) -> Sealed {
-        Sealed::new(
-            number,
-            Arc::clone(&self.options.files),
-            Arc::clone(&self.layout),
-            Arc::clone(&self.counters),
-        )
     }
 
     /// Writes the pending records and the edits as one frame. One write. Called by the holder of
