@@ -256,7 +256,7 @@ mod tests {
                 let main = &main;
                 scope.spawn(move || {
                     for number in 0..COMMITS {
-                        let path = Path::parse(&format!("{writer}/{number}")).unwrap();
+                        let path = Path::parse(format!("{writer}/{number}")).unwrap();
                         main.set(&path, "x", "write").unwrap();
                     }
                 });
