@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use irmin_core::{Id, StoreError};
 
 use crate::damage;
-use crate::files::{File, Files};
+use crate::files::{File, Files, MemoryFile};
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::layout::Layout;
 use crate::lock::lock;
@@ -147,14 +147,18 @@ impl Sealed {
         let kept = read_sidecar(&*self.files, &self.layout, header)?
             .and_then(Result::ok)
             .filter(is_whole);
-        let sidecar = match kept {
-            Some(sidecar) => sidecar,
+        let path = self.layout.sidecar(self.number);
+        let (sidecar, in_memory) = match kept {
+            Some(sidecar) => (sidecar, None),
             None => self.rebuild(&*file, header, length)?,
         };
-        let path = self.layout.sidecar(self.number);
+        let sidecar_file = match in_memory {
+            Some(file) => file,
+            None => self.files.open(&path).map_err(damage::io("open", &path))?,
+        };
         Ok(Loaded {
             file,
-            sidecar: self.files.open(&path).map_err(damage::io("open", &path))?,
+            sidecar: sidecar_file,
             offsets: sidecar.offsets().collect(),
             prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
             numbers: sidecar.numbers().collect(),
@@ -167,7 +171,7 @@ impl Sealed {
         file: &dyn File,
         header: SegmentHeader,
         length: u32,
-    ) -> Result<Sidecar, StoreError> {
+    ) -> Result<(Sidecar, Option<Arc<dyn File>>), StoreError> {
         let path = self.layout.segment(self.number);
         let scan = Scan {
             file,
@@ -185,11 +189,21 @@ impl Sealed {
         }
         add(&self.counters.bytes_scanned, u64::from(length));
         let bytes = sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs);
-        sidecar::write(&*self.files, &self.layout, &bytes, self.number)?;
-        add(&self.counters.syncs, 1);
-        self.counters.wrote(bytes.len());
-        Sidecar::decode(bytes, header)
-            .map_err(|damage| damage.at(&self.layout.sidecar(self.number)))
+        let in_memory = match sidecar::write(&*self.files, &self.layout, &bytes, self.number) {
+            Err(StoreError::Full { .. }) => {
+                let file: Arc<dyn File> = Arc::new(MemoryFile(bytes.clone()));
+                Some(file)
+            }
+            written => {
+                written?;
+                add(&self.counters.syncs, 1);
+                self.counters.wrote(bytes.len());
+                None
+            }
+        };
+        let sidecar = Sidecar::decode(bytes, header)
+            .map_err(|damage| damage.at(&self.layout.sidecar(self.number)))?;
+        Ok((sidecar, in_memory))
     }
 }
 
