@@ -7,7 +7,7 @@ use crate::rules::RulesError;
 use crate::sync::SyncError;
 use crate::{
     BranchName, CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError,
-    StoreError, TimeError, TransactionError, TypedError,
+    StoreError, TimeError, TransactionError, TypedError, WatchError,
 };
 
 /// The result of operations on the model.
@@ -71,6 +71,9 @@ pub enum Error {
     /// A value and a part of a tree do not fit each other.
     #[error(transparent)]
     Typed(#[from] TypedError),
+    /// A watch cannot go on.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -174,6 +177,7 @@ impl Error {
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
             Self::Typed(error) => error.kind(),
             Self::Sync(error) => error.kind(),
+            Self::Watch(error) => error.kind(),
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

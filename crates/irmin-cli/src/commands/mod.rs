@@ -32,6 +32,7 @@ mod tag;
 mod tour;
 mod tree;
 mod verify;
+mod watch;
 
 use clap::Subcommand;
 
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Diff(diff::Args),
     Blame(blame::Args),
+    Watch(watch::Args),
     Branch(branch::Args),
     Tag(tag::Args),
     Merge(merge::Args),
@@ -119,6 +121,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Show(args) => show::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Blame(args) => blame::run(args, context),
+        Command::Watch(args) => watch::run(args, context),
         Command::Branch(args) => branch::run(args, context),
         Command::Tag(args) => tag::run(args, context),
         Command::Merge(args) => merge::run(args, context),
