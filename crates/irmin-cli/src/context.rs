@@ -25,6 +25,7 @@ pub(crate) struct Context {
     /// The way to the user.
     pub(crate) ui: Ui,
     common: Common,
+    only_reads: bool,
     repo: Option<Repo>,
 }
 
@@ -47,13 +48,13 @@ pub(crate) struct WriteArgs {
     pub(crate) author: Option<String>,
 }
 
-/// How long a command waits for another one that has the repository open.
+/// How long a command that writes waits for another one that does.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Opens a repository; waits a little for another process that has it open.
-pub(crate) fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
+/// Opens a repository for writing; waits a little for another process that writes to it.
+fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
     let start = Instant::now();
     loop {
         match url.open() {
@@ -66,10 +67,12 @@ pub(crate) fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
 }
 
 impl Context {
-    pub(crate) fn new(ui: Ui, common: Common) -> Self {
+    /// `only_reads`: the command does not write to the repository.
+    pub(crate) fn new(ui: Ui, common: Common, only_reads: bool) -> Self {
         Self {
             ui,
             common,
+            only_reads,
             repo: None,
         }
     }
@@ -90,9 +93,18 @@ impl Context {
             return Ok(repo.clone());
         }
         let env = identity::env()?;
-        let repo = Repo::new(open(&self.url()?)?, env);
+        let engine = match self.url()? {
+            url @ Url::Pack(_) if self.only_reads => url.open_reader()?,
+            url => open(&url)?,
+        };
+        let repo = Repo::new(engine, env);
         self.repo = Some(repo.clone());
         Ok(repo)
+    }
+
+    /// Returns the repository for a command that follows what others write, as long as it likes.
+    pub(crate) fn followed_repo(&mut self) -> Result<Repo, Failure> {
+        self.repo()
     }
 
     /// Makes a repository at a place and works with it from now on.

@@ -38,7 +38,7 @@ fn of_store(error: &StoreError) -> Option<String> {
         StoreError::NotFound { .. } => some("'irmin init' makes a repository"),
         StoreError::AlreadyExists { .. } => some("it is ready to be used"),
         StoreError::Locked { .. } => {
-            some("one process at a time can use it; wait for that one, or end it")
+            some("one process at a time can write to it; wait for that one, or end it")
         }
         StoreError::UnsupportedFormat { .. } => {
             some("it may be of another version of irmin, or no repository at all")

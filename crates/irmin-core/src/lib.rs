@@ -29,11 +29,13 @@ mod short;
 mod signal;
 mod store;
 mod store_report;
+pub mod sync;
 mod transaction;
 mod tree;
 mod turns;
 mod typed;
 mod view;
+mod watch;
 
 pub use branch::{Branch, Moved};
 pub use check::{CheckProblem, CheckProgress, CheckReport};
@@ -75,3 +77,4 @@ pub use typed::{
     Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,
 };
 pub use view::{Read, View};
+pub use watch::{NameChange, NamesWatch, Since, Watch, WatchError, WatchEvent, WatchKind};

@@ -42,9 +42,15 @@ impl Log {
         let mut numbers: Vec<u32> = state.sealed.iter().map(|segment| segment.number).collect();
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
+        // A handle that only reads looks at what it has followed: more may just be written.
+        let followed = (!self.may_write).then(|| Followed {
+            file: Arc::clone(&state.active.file),
+            end: state.active.written.offset,
+        });
         drop(state);
         let mut verifier = Verifier {
             log: self,
+            followed,
             report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
@@ -66,6 +72,7 @@ impl Log {
 
 struct Verifier<'a> {
     log: &'a Log,
+    followed: Option<Followed>,
     report: VerifyReport,
     /// The numbers of the records that each segment has: a bit a record.
     records: BTreeMap<u32, Bits>,
@@ -73,6 +80,12 @@ struct Verifier<'a> {
     refs: BTreeMap<String, Id>,
     /// What the refs of this handle point to, and whether a commit with that id was seen.
     targets: BTreeMap<Id, bool>,
+}
+
+/// The newest segment as far as a reader has followed it.
+struct Followed {
+    file: Arc<dyn File>,
+    end: u32,
 }
 
 /// What was read of one segment, to compare the sidecar with.
@@ -98,7 +111,10 @@ impl Verifier<'_> {
 
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
         let path = self.log.layout.segment(number);
-        let opened = self.log.options.files.open_read(&path);
+        let opened = match self.followed.as_ref().filter(|_| is_newest) {
+            Some(followed) => Ok(Arc::clone(&followed.file)),
+            None => self.log.options.files.open_read(&path),
+        };
         let file = match opened.map_err(damage::io("open", &path)) {
             Ok(file) => file,
             Err(error) => return self.problem(error),
@@ -130,7 +146,10 @@ impl Verifier<'_> {
         is_newest: bool,
     ) -> Result<(), StoreError> {
         let path = self.log.layout.segment(header.number);
-        let end = scan::length(&**file, &path)?;
+        let mut end = scan::length(&**file, &path)?;
+        if let Some(followed) = self.followed.as_ref().filter(|_| is_newest) {
+            end = end.min(followed.end);
+        }
         let scan = Scan {
             file: &**file,
             path: &path,
@@ -235,6 +254,14 @@ impl Verifier<'_> {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
+            // Written meanwhile.
+            Some(Ok(sidecar))
+                if is_newest
+                    && self.followed.is_some()
+                    && sidecar.meta.covered.offset > end.offset =>
+            {
+                None
+            }
             Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest),
         };
         if let Some(damage) = damage {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use irmin_core::{Engine, MemoryStore, StoreError};
-use irmin_pack::{Options, PackStore};
+use irmin_pack::{Options, PackReader, PackStore};
 
 /// The place of a repository.
 ///
@@ -35,6 +35,20 @@ impl Url {
         match self {
             Self::Pack(dir) => Ok(Arc::new(PackStore::open(dir, Options::default())?)),
             Self::Memory => Ok(Arc::new(MemoryStore::new())),
+        }
+    }
+
+    /// Opens the store that is there for reading only: beside the process that writes to it, if
+    /// there is one, following what it writes, and without leave to write.
+    ///
+    /// # Errors
+    /// [`OpenError::Store`]; [`OpenError::NoReader`] for memory, which nobody else writes to.
+    pub fn open_reader(&self) -> Result<Arc<dyn Engine>, OpenError> {
+        match self {
+            Self::Pack(dir) => Ok(Arc::new(PackReader::open(dir, Options::default())?)),
+            Self::Memory => Err(OpenError::NoReader {
+                url: self.to_string(),
+            }),
         }
     }
 
@@ -95,6 +109,12 @@ pub enum OpenError {
     #[error("'{url}' names no kind of store; use pack:DIR, a directory, or mem:")]
     Url {
         /// The text.
+        url: String,
+    },
+    /// What only this process has cannot be followed.
+    #[error("'{url}' belongs to one process, so there is nothing to read in it; use pack:DIR")]
+    NoReader {
+        /// The place.
         url: String,
     },
     /// The engine cannot be opened.

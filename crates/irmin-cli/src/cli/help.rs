@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "set", "rm", "load", "import", "batch", "counter", "register",
         ],
     ),
-    ("Look back", &["log", "show", "diff", "blame"]),
+    ("Look back", &["log", "show", "diff", "blame", "watch"]),
     (
         "Fork and merge",
         &["branch", "tag", "merge", "reset", "revert", "rules"],

@@ -32,6 +32,7 @@ mod tag;
 mod tour;
 mod tree;
 mod verify;
+mod watch;
 
 use clap::Subcommand;
 
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Diff(diff::Args),
     Blame(blame::Args),
+    Watch(watch::Args),
     Branch(branch::Args),
     Tag(tag::Args),
     Merge(merge::Args),
@@ -72,6 +74,32 @@ pub(crate) enum Command {
     Dot(dot::Args),
     Completions(completions::Args),
     Man(man::Args),
+}
+
+impl Command {
+    /// Tells whether the command only reads: then it works beside one that writes, and without leave
+    /// to write.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::Get(_)
+            | Self::Ls(_)
+            | Self::Tree(_)
+            | Self::Dump(_)
+            | Self::Export(_)
+            | Self::Log(_)
+            | Self::Show(_)
+            | Self::Diff(_)
+            | Self::Blame(_)
+            | Self::Stats(_)
+            | Self::Dot(_) => true,
+            Self::Branch(args) => args.only_reads(),
+            Self::Tag(args) => args.only_reads(),
+            Self::Rules(args) => args.only_reads(),
+            Self::Counter(args) => args.only_reads(),
+            Self::Register(args) => args.only_reads(),
+            _ => false,
+        }
+    }
 }
 
 /// Runs a command.
@@ -93,6 +121,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Show(args) => show::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Blame(args) => blame::run(args, context),
+        Command::Watch(args) => watch::run(args, context),
         Command::Branch(args) => branch::run(args, context),
         Command::Tag(args) => tag::run(args, context),
         Command::Merge(args) => merge::run(args, context),

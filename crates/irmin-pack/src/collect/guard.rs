@@ -4,11 +4,12 @@ use irmin_core::{Hold, Id, Key, Locator, Object, RefEdit, StoreError};
 
 use crate::collect::barrier::Barrier;
 use crate::damage;
-use crate::layout::{FORMAT_2, temporary};
+use crate::layout::FORMAT_2;
 use crate::lock::{lock, read};
 use crate::place::Place;
 use crate::read::find_segment;
 use crate::record::leaves_out;
+use crate::segment::put_file;
 use crate::stats::add;
 use crate::store::Inner;
 
@@ -127,16 +128,7 @@ impl Inner {
         self.collection.set_version_2(|| {
             let files = &*self.options.files;
             let path = &self.layout.format;
-            let fresh = temporary(path);
-            let file = files.open_or_create(&fresh);
-            let file = file.map_err(damage::io("create", &fresh))?;
-            file.truncate(0).map_err(damage::io("truncate", &fresh))?;
-            file.write_at(FORMAT_2.as_bytes(), 0)
-                .map_err(damage::io("write", &fresh))?;
-            file.sync().map_err(damage::io("sync", &fresh))?;
-            files
-                .rename(&fresh, path)
-                .map_err(damage::io("rename", &fresh))?;
+            put_file(files, path, FORMAT_2.as_bytes())?;
             let dir = &self.layout.dir;
             files.sync_dir(dir).map_err(damage::io("sync", dir))?;
             add(&self.counters.syncs, 2);

@@ -42,8 +42,8 @@ impl Run<'_> {
         let salt = files.salt();
         debug_assert!(salt != segment.source.header.salt, "segment {number}");
         let file = files.open_or_create(&fresh);
-        let file = file.map_err(damage::io("create", &fresh))?;
-        file.truncate(0).map_err(damage::io("truncate", &fresh))?;
+        let file = file.map_err(damage::grow("create", &fresh))?;
+        file.truncate(0).map_err(damage::grow("truncate", &fresh))?;
         let written = self.copy(segment, live, Arc::clone(&file), salt)?;
         file.sync().map_err(damage::io("sync", &fresh))?;
         crate::stats::add(&self.inner.counters.syncs, 1);
@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
     ) -> Result<Self, StoreError> {
         let front = first_bytes(&header, &BTreeMap::new())?;
         file.write_at(&front, 0)
-            .map_err(damage::io("write", path))?;
+            .map_err(damage::grow("write", path))?;
         Ok(Self {
             header,
             file,
@@ -194,7 +194,7 @@ impl<'a> Writer<'a> {
         frame[..FrameHeader::BYTES].copy_from_slice(&header.encode(&place));
         self.file
             .write_at(&frame, u64::from(self.written.offset))
-            .map_err(damage::io("write", self.path))?;
+            .map_err(damage::grow("write", self.path))?;
         self.written = Position {
             offset: self.written.offset + narrow(frame.len()),
             frames: self.written.frames + 1,
