@@ -115,7 +115,11 @@ impl Verifier<'_> {
         is_newest: bool,
     ) -> Result<(), StoreError> {
         let path = self.inner.layout.segment(header.number);
-        let end = scan::length(&**file, &path)?;
+        let mut end = scan::length(&**file, &path)?;
+        if is_newest {
+            // What may follow was never acknowledged and is yet to be cut off.
+            end = end.min(read(&self.inner.state).active.written.offset);
+        }
         let scan = Scan {
             file: &**file,
             path: &path,
