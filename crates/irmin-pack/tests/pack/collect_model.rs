@@ -398,5 +398,8 @@ fn two_collections_at_once_are_refused_with_a_reason() {
     });
     report.unwrap();
     let refused = refused.unwrap();
-    assert!(matches!(refused, StoreError::Collecting { .. }), "{refused}");
+    assert!(
+        matches!(refused, StoreError::Collecting { .. }),
+        "{refused}"
+    );
 }
