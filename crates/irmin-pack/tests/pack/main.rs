@@ -7,6 +7,9 @@ mod budgets;
 mod golden;
 mod kill;
 mod model;
+mod reader;
+mod reader_follows;
+mod reader_kill;
 mod threads;
 
 use irmin_core::{Durability, Id, Key, Kind, Object, ObjectStore, RefEdit, RefOutcome, RefStore};
