@@ -7,6 +7,7 @@ mod ancestry;
 mod frontier;
 mod line;
 mod log;
+mod since;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::{Id, ObjectStore, StoreError};
 
 pub use ancestry::FastForward;
 pub use log::{Log, LogEntry, LogOptions};
+pub(crate) use since::{RUN_COMMITS_MAX, Run};
 
 /// How many commits a question may look at unless told otherwise.
 pub const VISITED_COMMITS_MAX: usize = 1 << 24;
@@ -128,6 +130,12 @@ pub enum HistoryError {
         /// The commit.
         id: Id,
     },
+    /// The two sides have nothing in common as far as history is kept; before the cut they may have.
+    #[error("history was cut at commit {id}: what the two have in common is not kept here")]
+    Cut {
+        /// A commit whose parents are not there.
+        id: Id,
+    },
     /// More commits lie in between than the question may look at. It is not known that there is
     /// no answer.
     #[error("no answer within {limit} commits of history; raise the limit to look further")]
@@ -146,7 +154,7 @@ impl HistoryError {
             Self::Missing { .. } | Self::Decode { .. } | Self::Generation { .. } => {
                 ErrorKind::Corrupt
             }
-            Self::TooFar { .. } => ErrorKind::Invalid,
+            Self::Cut { .. } | Self::TooFar { .. } => ErrorKind::Invalid,
         }
     }
 }

@@ -263,6 +263,7 @@ pub trait RefStore: Send + Sync {
     /// asked. One sync for [`Durability::Sync`], none otherwise.
     ///
     /// # Errors
+    /// [`StoreError::Full`] when there is no room: then nothing was changed. Any other
     /// [`StoreError`] when writing or syncing failed: then the handle is poisoned.
     fn compare_and_swap(
         &self,
@@ -293,6 +294,12 @@ pub trait RefStore: Send + Sync {
 pub trait Engine: ObjectStore + RefStore {
     /// Returns a URL that names the place, such as `mem:` or `pack:/srv/data`.
     fn url(&self) -> String;
+
+    /// Returns the commits that whoever takes something from here must have already, because they
+    /// are left out on purpose. None, but for bundles.
+    fn prerequisites(&self) -> Vec<Id> {
+        Vec::new()
+    }
 
     /// Reads all that is stored, reachable or not, and checks every id, link and ref; changes
     /// nothing. Damage is in the report, not an error.
@@ -334,14 +341,36 @@ pub trait Engine: ObjectStore + RefStore {
 #[non_exhaustive]
 pub enum StoreError {
     /// The operating system refused.
-    #[error("cannot {action} '{}': {source}", path.display())]
+    #[error("cannot {action} '{}'{}: {source}", path.display(), at_byte(*offset))]
     Io {
         /// What was tried: "read", "write", "sync", …
         action: &'static str,
         /// On which file.
         path: PathBuf,
+        /// From which byte of it on, where that is known.
+        offset: Option<u64>,
         /// What the system said.
         source: io::Error,
+    },
+    /// The disk is full, or a quota or a limit of file sizes is reached. What was asked for was not
+    /// done, all that was acknowledged is there, and the same handle goes on when there is room.
+    #[error(
+        "cannot {action} '{}': the disk is full ({source}); nothing is lost: make room and try again",
+        path.display()
+    )]
+    Full {
+        /// What was tried: "write", "create", …
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Too many threads wait to write.
+    #[error("{waiting} writers wait for the store already; try again")]
+    Busy {
+        /// How many wait, which is the limit.
+        waiting: usize,
     },
     /// Stored bytes are not what was written.
     #[error("'{}' is damaged at byte {offset}: expected {expected}, found {found}", path.display())]
@@ -424,7 +453,9 @@ impl StoreError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } | Self::Locked { .. } => ErrorKind::Unavailable,
+            Self::Io { .. } | Self::Full { .. } | Self::Busy { .. } | Self::Locked { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Poisoned { .. } => ErrorKind::Closed,
             Self::NotFound { .. }
@@ -436,4 +467,8 @@ impl StoreError {
             | Self::Limit { .. } => ErrorKind::Invalid,
         }
     }
+}
+
+fn at_byte(offset: Option<u64>) -> String {
+    offset.map_or_else(String::new, |offset| format!(" at byte {offset}"))
 }

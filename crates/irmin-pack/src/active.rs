@@ -41,6 +41,11 @@ pub(crate) struct Active {
     pub(crate) covered: u32,
     /// Whether the file ends with a proof that all of it is durable.
     pub(crate) is_marked: bool,
+    /// Whether the file ends with the frame that ends a segment: the next segment is yet to be made.
+    pub(crate) is_complete: bool,
+    /// Whether something that was never acknowledged may follow what was written, and has to be cut
+    /// off before more is.
+    pub(crate) is_ragged: bool,
     /// The next frame: room for its header, then records.
     pending: Vec<u8>,
     /// The checksum of the pending records.
@@ -72,6 +77,8 @@ impl Active {
             base: 0,
             covered: 0,
             is_marked: true,
+            is_complete: false,
+            is_ragged: false,
             pending: Vec::new(),
             crc: Hasher::new(),
         }
@@ -125,8 +132,10 @@ impl Active {
         place
     }
 
-    /// Completes the next frame. `synced` is up to where the file is durable.
-    pub(crate) fn finish(&mut self, kind: FrameKind, edits: &[RefEdit], synced: u32) {
+    /// Completes the next frame, and returns how much of it is kept when it cannot be written.
+    /// `synced` is up to where the file is durable.
+    pub(crate) fn finish(&mut self, kind: FrameKind, edits: &[RefEdit], synced: u32) -> usize {
+        let kept = self.pending.len();
         if self.pending.is_empty() {
             self.pending.resize(FrameHeader::BYTES, 0);
             self.crc = Hasher::new();
@@ -135,14 +144,16 @@ impl Active {
         let start = self.pending.len();
         let targets: Vec<_> = edits.iter().map(|edit| self.target(edit)).collect();
         encode_changes(&mut self.pending, targets.into_iter());
-        self.crc.update(&self.pending[start..]);
+        // Of a copy, so that the changes can be taken back.
+        let mut crc = self.crc.clone();
+        crc.update(&self.pending[start..]);
         let header = FrameHeader {
             kind,
             payload_bytes: narrow(self.pending.len()) - HEADER_BYTES,
             records,
             frame: self.written.frames,
             synced,
-            payload_crc: self.crc.clone().finalize(),
+            payload_crc: crc.finalize(),
         };
         let place = FramePlace {
             salt: self.header.salt,
@@ -152,6 +163,12 @@ impl Active {
             record: self.written.records,
         };
         self.pending[..FrameHeader::BYTES].copy_from_slice(&header.encode(&place));
+        kept
+    }
+
+    /// Takes the changes of a frame that was not written back; its records go on waiting.
+    pub(crate) fn unfinish(&mut self, kept: usize) {
+        self.pending.truncate(kept);
     }
 
     /// A ref mostly moves to the commit beside it, whose number is shorter than its id.
@@ -170,6 +187,7 @@ impl Active {
     /// Notes that the next frame was written.
     pub(crate) fn frame_written(&mut self, kind: FrameKind) {
         self.is_marked = kind == FrameKind::Close;
+        self.is_complete = kind == FrameKind::End;
         self.written = Position {
             offset: self.written.offset + narrow(self.pending.len()),
             frames: self.written.frames + 1,

@@ -54,7 +54,32 @@ pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) ->
     move |source| StoreError::Io {
         action,
         path,
+        offset: None,
         source,
+    }
+}
+
+/// Names the file in an error of an operation that may need room on the disk. Not of a sync: after
+/// one that failed nobody knows what is durable, whatever the reason.
+pub(crate) fn grow(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StoreError::Full {
+                action,
+                path,
+                source,
+            }
+        }
+        _ => io(action, &path)(source),
+    }
+}
+
+/// Passes over a full disk where what was to be written can be done without.
+pub(crate) fn unless_full(result: Result<(), StoreError>) -> Result<(), StoreError> {
+    match result {
+        Err(StoreError::Full { .. }) => Ok(()),
+        other => other,
     }
 }
 
@@ -66,6 +91,7 @@ pub(crate) fn read(path: &Path, offset: u64) -> impl FnOnce(io::Error) -> StoreE
         _ => StoreError::Io {
             action: "read",
             path,
+            offset: Some(offset),
             source,
         },
     }

@@ -223,6 +223,7 @@ impl PackReader {
         let log = &self.log;
         let newest = Newest::read(&*log.options.files, &log.layout, &log.counters)?;
         let active = newest.recovered.active;
+        let is_ended = active.is_complete;
         let mut state = write(&log.state);
         let (number, previous) = (active.header.number, state.active.header.number);
         if number <= previous {
@@ -242,7 +243,6 @@ impl PackReader {
             refs: newest.recovered.refs,
         };
         drop(state);
-        let is_ended = newest.recovered.is_complete;
         self.is_ended.store(is_ended, Ordering::Release);
         if !is_known {
             self.forget_sealed();

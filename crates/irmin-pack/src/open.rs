@@ -1,6 +1,6 @@
 //! Making a store, opening one, and what is left to do after a crash.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use irmin_core::StoreError;
 use crate::active::{Active, State};
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
-use crate::layout::{FORMAT, Layout, is_temporary, segment_number, temporary};
+use crate::layout::{FORMAT, Layout, is_temporary, segment_number};
 use crate::lock::read;
 use crate::log::Log;
 use crate::options::Options;
@@ -24,14 +24,20 @@ impl Inner {
     pub(crate) fn create(dir: &Path, options: Options) -> Result<Self, StoreError> {
         let layout = Layout::new(dir);
         let files = &*options.files;
+        let fresh = missing_dirs(files, &layout.segments);
         files
             .create_dirs(&layout.segments)
-            .map_err(damage::io("create", &layout.segments))?;
+            .map_err(damage::grow("create", &layout.segments))?;
         let lock = take_lock(files, &layout)?;
-        if files.open(&layout.format).is_ok() {
-            return Err(StoreError::AlreadyExists {
-                path: dir.to_owned(),
-            });
+        sync_parents(files, &layout, &fresh)?;
+        match files.open(&layout.format) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(damage::io("open", &layout.format)(error)),
+            Ok(_) => {
+                return Err(StoreError::AlreadyExists {
+                    path: dir.to_owned(),
+                });
+            }
         }
         refuse_leftovers(files, &layout)?;
         let counters = Arc::new(Counters::default());
@@ -39,7 +45,7 @@ impl Inner {
         counters.wrote(new.length as usize);
         write_format(files, &layout)?;
         counters.wrote(FORMAT.len());
-        add(&counters.syncs, 5);
+        add(&counters.syncs, 6 + fresh.len().saturating_sub(1) as u64);
         let active = Active::fresh(new, layout.segment(1));
         let synced = active.log_end();
         let state = State {
@@ -65,7 +71,7 @@ impl Inner {
             .files
             .open(&path)
             .map_err(damage::io("open", &path))?;
-        let recovered = Recovered::read(&*options.files, &layout, newest, file, &counters)?;
+        let mut recovered = Recovered::read(&*options.files, &layout, newest, file, &counters)?;
         recovered.cut_tail(&counters)?;
         let older = older.to_vec();
         let state = State {
@@ -75,11 +81,10 @@ impl Inner {
         };
         let inner = Self::new(layout, options, state, recovered.synced, counters, lock);
         inner.set_sealed(&older);
-        if recovered.is_complete {
-            // The writer stopped between completing this segment and beginning the next.
-            let end = read(&inner.state).active.log_end();
-            inner.sync_to(end)?;
-            inner.begin_segment()?;
+        if read(&inner.state).active.is_complete {
+            // The writer stopped between completing this segment and beginning the next. Without
+            // room for that the store can still be read.
+            damage::unless_full(inner.next_segment())?;
         }
         Ok(inner)
     }
@@ -114,19 +119,30 @@ fn take_lock(files: &dyn Files, layout: &Layout) -> Result<Arc<dyn File>, StoreE
                 path: layout.dir.clone(),
             });
         }
-        other => other.map_err(damage::io("open", path))?,
+        other => other.map_err(damage::grow("open", path))?,
     };
     if !file.try_lock().map_err(damage::io("lock", path))? {
         return Err(StoreError::Locked {
             path: path.clone(),
-            holder: text(&*file, path)?.trim().to_owned(),
+            holder: text(&*file, path)?
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         });
     }
-    let pid = format!("{}\n", std::process::id());
-    file.truncate(0).map_err(damage::io("truncate", path))?;
-    file.write_at(pid.as_bytes(), 0)
-        .map_err(damage::io("write", path))?;
+    damage::unless_full(leave_pid(&*file, path))?;
     Ok(file)
+}
+
+/// Says who holds the lock, for the message that others get. Over what was there, and only then cut
+/// to length: that needs no room on most file systems.
+fn leave_pid(file: &dyn File, path: &Path) -> Result<(), StoreError> {
+    let pid = format!("{}\n", std::process::id());
+    file.write_at(pid.as_bytes(), 0)
+        .map_err(damage::grow("write", path))?;
+    file.truncate(pid.len() as u64)
+        .map_err(damage::grow("truncate", path))
 }
 
 pub(crate) fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
@@ -152,23 +168,41 @@ pub(crate) fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), Sto
 
 /// Writes the file that makes the directory a store, last of all.
 fn write_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
-    let fresh = temporary(&layout.format);
-    let file = files
-        .open_or_create(&fresh)
-        .map_err(damage::io("create", &fresh))?;
-    file.truncate(0).map_err(damage::io("truncate", &fresh))?;
-    file.write_at(FORMAT.as_bytes(), 0)
-        .map_err(damage::io("write", &fresh))?;
-    file.sync().map_err(damage::io("sync", &fresh))?;
-    files
-        .rename(&fresh, &layout.format)
-        .map_err(damage::io("rename", &fresh))?;
-    let parent = layout.dir.parent();
-    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
-    for dir in [layout.dir.as_path(), parent.unwrap_or(Path::new("."))] {
+    segment::put_file(files, &layout.format, FORMAT.as_bytes())?;
+    sync_dirs(files, &[&layout.dir, parent(&layout.dir)])
+}
+
+/// Makes the directories that were just made durable, before a file could say that they are a store.
+fn sync_parents(files: &dyn Files, layout: &Layout, fresh: &[PathBuf]) -> Result<(), StoreError> {
+    let mut dirs: Vec<&Path> = fresh.iter().map(|dir| parent(dir)).collect();
+    dirs.push(&layout.dir);
+    dirs.sort_unstable();
+    dirs.dedup();
+    sync_dirs(files, &dirs)
+}
+
+fn sync_dirs(files: &dyn Files, dirs: &[&Path]) -> Result<(), StoreError> {
+    for dir in dirs {
         files.sync_dir(dir).map_err(damage::io("sync", dir))?;
     }
     Ok(())
+}
+
+/// Returns the directory itself and those above it, as far as they are yet to be made.
+fn missing_dirs(files: &dyn Files, dir: &Path) -> Vec<PathBuf> {
+    let is_missing = |dir: &&Path| {
+        let found = files.list(dir);
+        !dir.as_os_str().is_empty()
+            && found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    let missing = dir.ancestors().take_while(is_missing);
+    missing.map(Path::to_owned).collect()
+}
+
+fn parent(dir: &Path) -> &Path {
+    let parent = dir.parent();
+    let named = parent.filter(|parent| !parent.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
 }
 
 /// A `create` that was cut off leaves an empty first segment. More than that is somebody's data.
@@ -191,7 +225,8 @@ fn segments(files: &dyn Files, layout: &Layout) -> Result<Vec<u32>, StoreError> 
     let names = files.list(dir).map_err(damage::io("list", dir))?;
     for name in names.iter().filter(|name| is_temporary(name)) {
         let path = dir.join(name);
-        files.remove(&path).map_err(damage::io("remove", &path))?;
+        let removed = files.remove(&path).map_err(damage::grow("remove", &path));
+        damage::unless_full(removed)?;
     }
     numbers(layout, &names)
 }

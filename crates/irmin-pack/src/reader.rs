@@ -79,7 +79,7 @@ impl PackReader {
         let layout = Layout::new(dir);
         let counters = Arc::new(Counters::default());
         let newest = Newest::read(&*options.files, &layout, &counters)?;
-        let is_ended = AtomicBool::new(newest.recovered.is_complete);
+        let is_ended = AtomicBool::new(newest.recovered.active.is_complete);
         let state = State {
             sealed: Arc::default(),
             active: newest.recovered.active,

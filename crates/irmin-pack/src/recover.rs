@@ -20,7 +20,6 @@ use crate::stats::{Counters, add};
 pub(crate) struct Recovered {
     pub(crate) active: Active,
     pub(crate) refs: BTreeMap<String, Id>,
-    pub(crate) is_complete: bool,
     /// Up to which offset the segment is known to be durable.
     pub(crate) synced: u64,
     /// How long the file was.
@@ -64,11 +63,11 @@ impl Recovered {
         let last = scanned.last;
         let mut active = Active::new(header, path, file, replay.table, position);
         active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
+        active.is_complete = last.map_or(was_complete, |last| last == FrameKind::End);
         active.covered = from.offset;
         Ok(Self {
             active,
             refs: replay.refs,
-            is_complete: last.map_or(was_complete, |last| last == FrameKind::End),
             synced: u64::from(scanned.synced.max(from.offset)),
             end,
             damage: scanned.damage,
@@ -94,16 +93,24 @@ impl Recovered {
         Ok(())
     }
 
-    /// Cuts off what a power cut left of frames that were never acknowledged as durable.
-    pub(crate) fn cut_tail(&self, counters: &Counters) -> Result<(), StoreError> {
+    /// Cuts off what a power cut left of frames that were never acknowledged as durable. Where there
+    /// is no room to do it, as on file systems that never write in place, it is done before the
+    /// first write.
+    pub(crate) fn cut_tail(&mut self, counters: &Counters) -> Result<(), StoreError> {
         self.check_tail()?;
         if self.damage.is_none() {
             return Ok(());
         }
         let (file, path) = (&self.active.file, &self.active.path);
         let offset = self.active.written.offset;
-        file.truncate(u64::from(offset))
-            .map_err(damage::io("truncate", path))?;
+        let cut = file.truncate(u64::from(offset));
+        match cut.map_err(damage::grow("truncate", path)) {
+            Err(StoreError::Full { .. }) => {
+                self.active.is_ragged = true;
+                return Ok(());
+            }
+            other => other?,
+        }
         // Before new frames follow, or a later crash could bring old ones back behind them.
         file.sync().map_err(damage::io("sync", path))?;
         add(&counters.syncs, 1);

@@ -95,17 +95,7 @@ pub(crate) fn create(
     };
     let bytes = first_bytes(&header, refs)?;
     let path = layout.segment(number);
-    let fresh = temporary(&path);
-    let file = files
-        .open_or_create(&fresh)
-        .map_err(damage::io("create", &fresh))?;
-    file.truncate(0).map_err(damage::io("truncate", &fresh))?;
-    file.write_at(&bytes, 0)
-        .map_err(damage::io("write", &fresh))?;
-    file.sync().map_err(damage::io("sync", &fresh))?;
-    files
-        .rename(&fresh, &path)
-        .map_err(damage::io("rename", &fresh))?;
+    let file = put_file(files, &path, &bytes)?;
     files
         .sync_dir(&layout.segments)
         .map_err(damage::io("sync", &layout.segments))?;
@@ -114,6 +104,41 @@ pub(crate) fn create(
         file,
         length: narrow(bytes.len()),
     })
+}
+
+/// Writes a file under a temporary name, syncs it and gives it its name, so that nobody ever sees
+/// half of it. One sync; the name is not durable yet.
+pub(crate) fn put_file(
+    files: &dyn Files,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Arc<dyn File>, StoreError> {
+    let fresh = temporary(path);
+    let written = write_file(files, path, &fresh, bytes);
+    if written.is_err() {
+        // It may take the room that the next attempt needs. The next open removes it, too.
+        let _ = files.remove(&fresh);
+    }
+    written
+}
+
+fn write_file(
+    files: &dyn Files,
+    path: &Path,
+    fresh: &Path,
+    bytes: &[u8],
+) -> Result<Arc<dyn File>, StoreError> {
+    let file = files
+        .open_or_create(fresh)
+        .map_err(damage::grow("create", fresh))?;
+    file.truncate(0).map_err(damage::grow("truncate", fresh))?;
+    file.write_at(bytes, 0)
+        .map_err(damage::grow("write", fresh))?;
+    file.sync().map_err(damage::io("sync", fresh))?;
+    files
+        .rename(fresh, path)
+        .map_err(damage::grow("rename", fresh))?;
+    Ok(file)
 }
 
 fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Result<Vec<u8>, StoreError> {

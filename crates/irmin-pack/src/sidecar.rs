@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use irmin_core::{Id, KindStats, StoreError};
 
-use crate::damage::{self, Damage};
+use crate::damage::Damage;
 use crate::files::Files;
 use crate::frame::{RefChange, Target, decode_changes, encode_changes};
-use crate::layout::{Layout, temporary};
+use crate::layout::Layout;
 use crate::place::narrow;
 use crate::scan::Position;
-use crate::segment::SegmentHeader;
+use crate::segment::{self, SegmentHeader};
 use crate::table::Table;
 use crate::varint::Reader;
 
@@ -45,19 +45,8 @@ pub(crate) fn write(
     bytes: &[u8],
     number: u32,
 ) -> Result<(), StoreError> {
-    let path = layout.sidecar(number);
-    let fresh = temporary(&path);
-    let file = files
-        .open_or_create(&fresh)
-        .map_err(damage::io("create", &fresh))?;
-    file.truncate(0).map_err(damage::io("truncate", &fresh))?;
-    file.write_at(bytes, 0)
-        .map_err(damage::io("write", &fresh))?;
-    // Without this a power cut could leave a damaged one, which is not lost but tells of damage.
-    file.sync().map_err(damage::io("sync", &fresh))?;
-    files
-        .rename(&fresh, &path)
-        .map_err(damage::io("rename", &fresh))
+    // Were it not synced, a power cut could leave a damaged one, which is no loss but tells of damage.
+    segment::put_file(files, &layout.sidecar(number), bytes).map(|_| ())
 }
 
 /// Encodes the sidecar for the part of a segment that `table` knows.

@@ -75,7 +75,8 @@ impl Deref for Inner {
 }
 
 impl PackStore {
-    /// Makes an empty store in a directory, which is made if it is missing. Five syncs.
+    /// Makes an empty store in a directory, which is made if it is missing. Six syncs, and one for
+    /// each directory that is made above `segments`.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] when there is one, [`StoreError::Locked`] when somebody else

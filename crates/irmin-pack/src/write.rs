@@ -108,22 +108,42 @@ impl Inner {
         self.deferred.stop();
         let _writer = lock(&self.writer);
         self.poison.check()?;
-        if read(&self.state).active.pending_bytes() > 0 {
-            self.write_frame(FrameKind::Objects, &[])?;
+        let written = self.write_pending();
+        if matches!(written, Ok(()) | Err(StoreError::Full { .. })) {
+            // Without room for what is pending, what was committed is made durable nonetheless.
+            self.mark_closed()?;
         }
-        let (end, position, covered, is_marked) = {
+        written
+    }
+
+    fn write_pending(&self) -> Result<(), StoreError> {
+        if read(&self.state).active.pending_bytes() == 0 {
+            return Ok(());
+        }
+        self.write_frame(FrameKind::Objects, &[])
+    }
+
+    /// Makes all durable and notes that the store was closed in order, if there is room for that.
+    fn mark_closed(&self) -> Result<(), StoreError> {
+        let (end, position, covered, is_marked, is_complete) = {
             let active = &read(&self.state).active;
             let (written, covered) = (active.written, active.covered);
-            (active.log_end(), written, covered, active.is_marked)
+            let (is_marked, is_complete) = (active.is_marked, active.is_complete);
+            (active.log_end(), written, covered, is_marked, is_complete)
         };
         if is_marked {
             return Ok(());
         }
         self.sync_to(end)?;
-        // Not synced itself: without it, only the proof that all before was durable is lost.
-        self.write_frame(FrameKind::Close, &[])?;
+        if is_complete {
+            return Ok(());
+        }
+        if read(&self.state).active.pending_bytes() == 0 {
+            // Not synced itself: without it, only the proof that all before was durable is lost.
+            damage::unless_full(self.write_frame(FrameKind::Close, &[]))?;
+        }
         if position.offset - covered > self.options.checkpoint_bytes {
-            self.write_sidecar(position, false)?;
+            damage::unless_full(self.write_sidecar(position, false))?;
         }
         Ok(())
     }
@@ -134,6 +154,7 @@ impl Inner {
         links: &mut Vec<Option<Locator>>,
     ) -> Result<Place, StoreError> {
         self.make_room(record::length_max(object))?;
+        self.write_if_full()?;
         links.clear();
         for link in object.links {
             links.push(match link.locator {
@@ -145,25 +166,38 @@ impl Inner {
         }
         let mut state = write(&self.state);
         let place = state.active.push(object, links);
+        drop(state);
+        self.write_if_full()?;
+        Ok(place)
+    }
+
+    /// Writes what is pending when it has reached its limit.
+    fn write_if_full(&self) -> Result<(), StoreError> {
         let bytes_max = self.options.pending_bytes.min(FRAME_BYTES_MAX);
+        let state = read(&self.state);
         let is_full = state.active.pending_bytes() >= bytes_max
             || state.active.pending_records() >= FRAME_RECORDS_MAX;
         drop(state);
         if is_full {
             self.write_frame(FrameKind::Objects, &[])?;
         }
-        Ok(place)
+        Ok(())
     }
 
     /// Goes on to a new segment when the present one would outgrow its limit.
     fn make_room(&self, bytes: usize) -> Result<(), StoreError> {
         let limit = self.options.segment_bytes.min(SEGMENT_BYTES_MAX) as usize;
-        let (used, pending, is_fresh) = {
+        let (used, pending, is_fresh, is_complete) = {
             let active = &read(&self.state).active;
             let pending = active.pending_bytes();
             let used = active.written.offset as usize + pending;
-            (used, pending, active.written.frames <= 1 && pending == 0)
+            let is_fresh = active.written.frames <= 1 && pending == 0;
+            (used, pending, is_fresh, active.is_complete)
         };
+        if is_complete {
+            // There was no room for the next segment.
+            return self.next_segment();
+        }
         if used + bytes <= limit || is_fresh {
             return Ok(());
         }
@@ -176,15 +210,24 @@ impl Inner {
     /// Completes the newest segment and begins the next. Four syncs.
     pub(crate) fn roll(&self) -> Result<(), StoreError> {
         self.write_frame(FrameKind::End, &[])?;
-        let end = read(&self.state).active.log_end();
+        self.next_segment()
+    }
+
+    /// Goes on to the next segment after the frame that ends the newest one was written.
+    pub(crate) fn next_segment(&self) -> Result<(), StoreError> {
+        let (end, position, covered) = {
+            let active = &read(&self.state).active;
+            (active.log_end(), active.written, active.covered)
+        };
         self.sync_to(end)?;
-        let position = read(&self.state).active.written;
-        self.write_sidecar(position, true)?;
+        if covered < position.offset {
+            damage::unless_full(self.write_sidecar(position, true))?;
+        }
         self.begin_segment()
     }
 
     /// Begins the segment after the newest one, which is complete and durable.
-    pub(crate) fn begin_segment(&self) -> Result<(), StoreError> {
+    fn begin_segment(&self) -> Result<(), StoreError> {
         let state = read(&self.state);
         let number = state.active.header.number;
         let refs = state.refs.clone();
@@ -210,24 +253,28 @@ impl Inner {
 
     /// Writes the pending records and the edits as one frame. One write. Called by the holder of
     /// the writer's lock.
+    ///
+    /// When there is no room, nothing has changed: the edits are forgotten, the records wait.
     fn write_frame(&self, kind: FrameKind, edits: &[RefEdit]) -> Result<(), StoreError> {
+        if read(&self.state).active.is_ragged {
+            self.cut_rest()?;
+        }
         let synced = self.sync.synced();
         let mut state = write(&self.state);
         let base = state.active.base;
-        state
-            .active
-            .finish(kind, edits, narrow64(synced.saturating_sub(base)));
+        let synced = narrow64(synced.saturating_sub(base));
+        let kept = state.active.finish(kind, edits, synced);
         drop(state);
-        {
-            // Other readers go on: nobody but the holder of the writer's lock asks for more.
-            let active = &read(&self.state).active;
-            let offset = u64::from(active.written.offset);
-            let result = active
-                .file
-                .write_at(active.pending(), offset)
-                .map_err(damage::io("write", &active.path));
-            self.poison.note(result)?;
-            self.counters.wrote(active.pending_bytes());
+        if let Err(error) = self.poison.note(self.write_finished()) {
+            if matches!(error, StoreError::Full { .. }) {
+                let mut state = write(&self.state);
+                state.active.unfinish(kept);
+                state.active.is_ragged = true;
+                drop(state);
+                // Now, as the room may be needed; where not even that is possible, later.
+                damage::unless_full(self.cut_rest())?;
+            }
+            return Err(error);
         }
         let mut state = write(&self.state);
         state.active.frame_written(kind);
@@ -237,6 +284,36 @@ impl Inner {
                 None => state.refs.remove(&edit.name),
             };
         }
+        Ok(())
+    }
+
+    fn write_finished(&self) -> Result<(), StoreError> {
+        // Other readers go on: nobody but the holder of the writer's lock asks for more.
+        let active = &read(&self.state).active;
+        let offset = u64::from(active.written.offset);
+        active
+            .file
+            .write_at(active.pending(), offset)
+            .map_err(damage::grow("write", &active.path))?;
+        self.counters.wrote(active.pending_bytes());
+        Ok(())
+    }
+
+    /// Cuts off what follows the last frame: the front of one for which there was no room. One sync.
+    fn cut_rest(&self) -> Result<(), StoreError> {
+        let cut = || {
+            let active = &read(&self.state).active;
+            let length = u64::from(active.written.offset);
+            active
+                .file
+                .truncate(length)
+                .map_err(damage::grow("truncate", &active.path))?;
+            // Before another frame follows, or a crash could leave a mixture of both.
+            active.file.sync().map_err(damage::io("sync", &active.path))
+        };
+        add(&self.counters.syncs, 1);
+        self.poison.note(cut())?;
+        write(&self.state).active.is_ragged = false;
         Ok(())
     }
 

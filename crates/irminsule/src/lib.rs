@@ -22,11 +22,13 @@
 
 mod env;
 mod url;
+mod watcher;
 
 pub use env::system_env;
 pub use irmin_core::*;
 pub use irmin_pack as pack;
 pub use url::{OpenError, Url};
+pub use watcher::{End, Watcher};
 
 use std::sync::Arc;
 

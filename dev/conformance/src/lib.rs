@@ -40,6 +40,7 @@ mod script;
 mod suite;
 pub mod transactions;
 pub mod trees;
+pub mod watch;
 pub mod wide;
 
 pub use place::{Open, Place};

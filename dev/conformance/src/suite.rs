@@ -6,14 +6,14 @@ use std::time::Instant;
 use crate::place::report;
 use crate::{
     Open, branches, checker, deep, engines, history, merges, names, objects, race, script,
-    transactions, trees, wide,
+    transactions, trees, watch, wide,
 };
 
 /// One property: it panics where it does not hold. Makes its own places.
 pub type Check = fn(Open<'_>);
 
 /// All themes.
-const THEMES: [(&str, &[(&str, Check)]); 13] = [
+const THEMES: [(&str, &[(&str, Check)]); 14] = [
     ("engines", engines::CHECKS),
     ("objects", objects::CHECKS),
     ("trees", trees::CHECKS),
@@ -22,6 +22,7 @@ const THEMES: [(&str, &[(&str, Check)]); 13] = [
     ("branches", branches::CHECKS),
     ("transactions", transactions::CHECKS),
     ("names", names::CHECKS),
+    ("watches", watch::CHECKS),
     ("wide", wide::CHECKS),
     ("deep", deep::CHECKS),
     ("scripts", script::CHECKS),

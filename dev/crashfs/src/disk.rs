@@ -1,6 +1,7 @@
 //! The two images of the disk, and what a power cut makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::random::Random;
@@ -12,21 +13,38 @@ pub(crate) struct Disk {
     pub(crate) names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
     pending_names: Vec<NameChange>,
-    pub(crate) dirs: BTreeSet<PathBuf>,
+    /// All directories; those whose names are durable are in the other set, too.
+    dirs: BTreeSet<PathBuf>,
+    durable_dirs: BTreeSet<PathBuf>,
     pub(crate) locked: BTreeSet<usize>,
     pub(crate) salt: u64,
     /// How many operations that change something were begun.
     pub(crate) operations: u64,
     pub(crate) cut_at: Option<u64>,
     pub(crate) fail_next: Option<Operation>,
+    /// How many operations that only read were begun.
+    pub(crate) reads: u64,
+    /// Reads with a number in this range fail.
+    pub(crate) bad_reads: Range<u64>,
+    /// Operations with a number in this range find no room.
+    pub(crate) full: Range<u64>,
+    /// Whether cutting and removing need room, too, as where nothing is written in place.
+    pub(crate) is_copying: bool,
+    /// How many bytes all files together may have.
+    pub(crate) bytes_max: Option<u64>,
 }
 
 /// Operations that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Write,
+    Truncate,
     Sync,
-    Name,
+    SyncDir,
+    Link,
+    Rename,
+    Unlink,
+    MakeDir,
 }
 
 /// A file's bytes.
@@ -45,6 +63,7 @@ enum Change {
 
 #[derive(Clone, Debug)]
 enum NameChange {
+    MakeDir(PathBuf),
     Link(PathBuf, usize),
     Rename(PathBuf, PathBuf, usize),
     Unlink(PathBuf),
@@ -89,6 +108,55 @@ impl Content {
 }
 
 impl Disk {
+    /// Tells whether the operation that was begun last finds no room. Writes are counted byte by
+    /// byte in [`room`](Self::room) when the disk has a size.
+    pub(crate) fn is_full_for(&self, operation: Operation) -> bool {
+        let needs_room = match operation {
+            // Of a write, a part is done.
+            Operation::Write | Operation::Sync | Operation::SyncDir => false,
+            Operation::Link | Operation::Rename | Operation::MakeDir => true,
+            Operation::Truncate | Operation::Unlink => self.is_copying,
+        };
+        let is_new = matches!(operation, Operation::Link | Operation::MakeDir);
+        needs_room && self.full.contains(&self.operations) || is_new && self.room() == Some(0)
+    }
+
+    /// Returns how many bytes files can still grow by, if there is a limit.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let files = self.names.values().filter_map(|&file| self.files.get(file));
+        let used: usize = files.map(|content| content.written.len()).sum();
+        Some(self.bytes_max?.saturating_sub(used as u64))
+    }
+
+    /// Returns how many of so many bytes from an offset on can be written to a file.
+    pub(crate) fn fits(&self, file: usize, offset: u64, count: usize) -> usize {
+        let length = self
+            .files
+            .get(file)
+            .map_or(0, |content| content.written.len());
+        let within = (length as u64).saturating_sub(offset);
+        let within = usize::try_from(within).unwrap_or(usize::MAX).min(count);
+        let outside = count - within;
+        if outside > 0 && self.full.contains(&self.operations) {
+            // Any part, another one each time.
+            return within + Random::new(self.operations).below(outside);
+        }
+        let room = self.room().map_or(usize::MAX, |room| {
+            usize::try_from(room).unwrap_or(usize::MAX)
+        });
+        within + outside.min(room)
+    }
+
+    pub(crate) fn has_dir(&self, dir: &Path) -> bool {
+        is_root(dir) || self.dirs.contains(dir)
+    }
+
+    pub(crate) fn make_dir(&mut self, dir: &Path) {
+        if self.dirs.insert(dir.to_owned()) {
+            self.pending_names.push(NameChange::MakeDir(dir.to_owned()));
+        }
+    }
+
     pub(crate) fn link(&mut self, path: &Path) -> usize {
         let file = self.files.len();
         self.files.push(Content::default());
@@ -119,14 +187,26 @@ impl Disk {
             .into_iter()
             .partition(|change| change.dir() == Some(dir));
         self.pending_names = rest;
-        apply(&mut self.durable_names, durable);
+        apply(&mut self.durable_names, &mut self.durable_dirs, durable);
     }
 
     /// Returns what a machine finds when it comes up again.
     pub(crate) fn after_power_cut(&self, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut names = self.durable_names.clone();
-        apply(&mut names, survivors(&self.pending_names, &mut random));
+        let mut dirs = self.durable_dirs.clone();
+        let changes = survivors(&self.pending_names, &mut random);
+        apply(&mut names, &mut dirs, changes);
+        // What is in a lost directory is lost.
+        let is_whole = |path: &Path| {
+            path.ancestors()
+                .all(|dir| is_root(dir) || dirs.contains(dir))
+        };
+        let dirs: BTreeSet<PathBuf> = dirs.iter().filter(|dir| is_whole(dir)).cloned().collect();
+        names.retain(|path, _| {
+            path.parent()
+                .is_some_and(|dir| is_root(dir) || dirs.contains(dir))
+        });
         let contents = self.files.iter();
         Self {
             files: contents
@@ -134,8 +214,11 @@ impl Disk {
                 .collect(),
             durable_names: names.clone(),
             names,
-            dirs: self.dirs.clone(),
+            durable_dirs: dirs.clone(),
+            dirs,
             salt: self.salt,
+            full: 0..0,
+            bytes_max: self.bytes_max,
             ..Self::default()
         }
     }
@@ -144,14 +227,28 @@ impl Disk {
 impl NameChange {
     fn dir(&self) -> Option<&Path> {
         match self {
-            Self::Link(path, _) | Self::Rename(path, ..) | Self::Unlink(path) => path.parent(),
+            Self::MakeDir(path)
+            | Self::Link(path, _)
+            | Self::Rename(path, ..)
+            | Self::Unlink(path) => path.parent(),
         }
     }
 }
 
-fn apply(names: &mut BTreeMap<PathBuf, usize>, changes: Vec<NameChange>) {
+fn is_root(dir: &Path) -> bool {
+    dir.parent().is_none()
+}
+
+fn apply(
+    names: &mut BTreeMap<PathBuf, usize>,
+    dirs: &mut BTreeSet<PathBuf>,
+    changes: Vec<NameChange>,
+) {
     for change in changes {
         match change {
+            NameChange::MakeDir(path) => {
+                dirs.insert(path);
+            }
             NameChange::Link(path, file) => {
                 names.insert(path, file);
             }
@@ -186,11 +283,21 @@ fn survivors<T: Clone>(changes: &[T], random: &mut Random) -> Vec<T> {
     }
 }
 
-/// Writes all of the bytes, their front, or some sectors of them.
+/// Writes all of the bytes, their front, some sectors of them, or only their length.
 fn tear(content: &mut Vec<u8>, offset: usize, bytes: &[u8], random: &mut Random) {
-    match random.below(3) {
-        0 => write(content, offset, bytes),
-        1 => write(content, offset, &bytes[..random.below(bytes.len() + 1)]),
+    match random.below(5) {
+        0 | 1 => write(content, offset, bytes),
+        2 => write(content, offset, &bytes[..random.below(bytes.len() + 1)]),
+        3 => {
+            // The length is there before the data is, and what is missing reads as zeros.
+            let end = offset + bytes.len();
+            content.resize(content.len().max(end), 0);
+            let start = random.below(bytes.len() + 1);
+            let from = bytes.get(start..).unwrap_or_default();
+            if random.one_in(2) {
+                write(content, offset + start, from);
+            }
+        }
         _ => {
             for (number, sector) in bytes.chunks(SECTOR_BYTES).enumerate() {
                 if random.one_in(2) {

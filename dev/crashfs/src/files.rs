@@ -39,6 +39,54 @@ impl CrashFs {
         self.disk().fail_next = Some(Operation::Sync);
     }
 
+    /// Makes the disk full from the operation after so many more on, for so many operations: of a
+    /// write only a part is done, and no name can be added. Cutting and removing still work, unless
+    /// `is_copying`: there are file systems that write nothing in place.
+    pub fn fill_at(&self, operations: u64, count: u64, is_copying: bool) {
+        let mut disk = self.disk();
+        let start = disk.operations.saturating_add(operations);
+        disk.full = start..start.saturating_add(count);
+        disk.is_copying = is_copying;
+    }
+
+    /// Makes room again, after [`fill_at`](Self::fill_at).
+    pub fn make_room(&self) {
+        self.disk().full = 0..0;
+    }
+
+    /// Tells whether the disk was found full since [`fill_at`](Self::fill_at).
+    #[must_use]
+    pub fn was_full(&self) -> bool {
+        let disk = self.disk();
+        !disk.full.is_empty() && disk.operations >= disk.full.start
+    }
+
+    /// Sets how many bytes all files together may have; `None`: any number.
+    pub fn set_size(&self, bytes: Option<u64>) {
+        self.disk().bytes_max = bytes;
+    }
+
+    /// Lets the read after so many more fail, and those after it up to `count`. Opening, listing and
+    /// measuring count as reads.
+    pub fn fail_reads_at(&self, reads: u64, count: u64) {
+        let mut disk = self.disk();
+        let start = disk.reads.saturating_add(reads);
+        disk.bad_reads = start..start.saturating_add(count);
+    }
+
+    /// Returns how many operations that only read were begun.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.disk().reads
+    }
+
+    /// Tells whether the power has failed.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        let disk = self.disk();
+        disk.cut_at.is_some_and(|at| disk.operations >= at)
+    }
+
     /// Returns how many operations that change something were begun.
     #[must_use]
     pub fn operations(&self) -> u64 {
@@ -123,6 +171,29 @@ impl CrashFs {
         Ok(disk)
     }
 
+    /// Begins an operation that needs room.
+    fn begin_growing(
+        &self,
+        operation: Operation,
+        reached: impl FnOnce(&mut Disk),
+    ) -> io::Result<MutexGuard<'_, Disk>> {
+        let disk = self.begin(operation, reached)?;
+        if disk.is_full_for(operation) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(disk)
+    }
+
+    /// Begins an operation that only reads.
+    fn begin_reading(&self) -> io::Result<MutexGuard<'_, Disk>> {
+        let mut disk = self.disk();
+        disk.reads += 1;
+        if disk.bad_reads.contains(&disk.reads) {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        Ok(disk)
+    }
+
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,6 +201,7 @@ impl CrashFs {
 
 impl Files for CrashFs {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        drop(self.begin_reading()?);
         self.handle(path).ok_or_else(not_found)
     }
 
@@ -137,36 +209,33 @@ impl Files for CrashFs {
         if let Some(file) = self.handle(path) {
             return Ok(file);
         }
-        if !path
-            .parent()
-            .is_some_and(|dir| self.disk().dirs.contains(dir))
-        {
+        if !path.parent().is_some_and(|dir| self.disk().has_dir(dir)) {
             return Err(not_found());
         }
         let link = |disk: &mut Disk| {
             disk.link(path);
         };
-        link(&mut *self.begin(Operation::Name, link)?);
-        self.open(path)
+        link(&mut *self.begin_growing(Operation::Link, link)?);
+        self.handle(path).ok_or_else(not_found)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut disk = self.begin(Operation::Name, |disk| {
+        let mut disk = self.begin_growing(Operation::Rename, |disk| {
             disk.rename(from, to);
         })?;
         disk.rename(from, to).ok_or_else(not_found)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut disk = self.begin(Operation::Name, |disk| {
+        let mut disk = self.begin_growing(Operation::Unlink, |disk| {
             disk.unlink(path);
         })?;
         disk.unlink(path).ok_or_else(not_found)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let disk = self.disk();
-        if !disk.dirs.contains(dir) {
+        let disk = self.begin_reading()?;
+        if !disk.has_dir(dir) {
             return Err(not_found());
         }
         let inside = disk.names.keys().filter(|path| path.parent() == Some(dir));
@@ -175,15 +244,21 @@ impl Files for CrashFs {
     }
 
     fn create_dirs(&self, dir: &Path) -> io::Result<()> {
-        // Directories are durable at once: the engine makes them once, when it makes a store.
-        let mut disk = self.disk();
-        let dirs = dir.ancestors().map(Path::to_owned);
-        disk.dirs.extend(dirs);
+        let mut missing: Vec<&Path> = dir.ancestors().collect();
+        missing.retain(|dir| !self.disk().has_dir(dir));
+        for dir in missing.iter().rev() {
+            let make = |disk: &mut Disk| disk.make_dir(dir);
+            make(&mut *self.begin_growing(Operation::MakeDir, make)?);
+        }
         Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.begin(Operation::Name, |_| ())?.sync_dir(dir);
+        let mut disk = self.begin(Operation::SyncDir, |_| ())?;
+        if !disk.has_dir(dir) {
+            return Err(not_found());
+        }
+        disk.sync_dir(dir);
         Ok(())
     }
 
@@ -203,7 +278,7 @@ struct CrashFile {
 
 impl File for CrashFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let disk = self.disk.disk();
+        let disk = self.disk.begin_reading()?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let end = start.saturating_add(buffer.len());
         let content = disk.files.get(self.number);
@@ -218,8 +293,16 @@ impl File for CrashFile {
                 content.write(usize::try_from(offset).unwrap_or(usize::MAX), bytes);
             }
         };
-        write(&mut *self.disk.begin(Operation::Write, write)?);
-        Ok(())
+        let mut disk = self.disk.begin(Operation::Write, write)?;
+        let fits = disk.fits(self.number, offset, bytes.len());
+        let Some(part) = bytes.get(..fits).filter(|_| fits < bytes.len()) else {
+            write(&mut disk);
+            return Ok(());
+        };
+        if let Some(content) = disk.files.get_mut(self.number) {
+            content.write(usize::try_from(offset).unwrap_or(usize::MAX), part);
+        }
+        Err(io::ErrorKind::StorageFull.into())
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -237,12 +320,12 @@ impl File for CrashFile {
                 content.truncate(usize::try_from(length).unwrap_or(usize::MAX));
             }
         };
-        truncate(&mut *self.disk.begin(Operation::Write, truncate)?);
+        truncate(&mut *self.disk.begin_growing(Operation::Truncate, truncate)?);
         Ok(())
     }
 
     fn length(&self) -> io::Result<u64> {
-        let disk = self.disk.disk();
+        let disk = self.disk.begin_reading()?;
         let content = disk.files.get(self.number).ok_or_else(not_found)?;
         Ok(content.written.len() as u64)
     }
@@ -276,6 +359,9 @@ impl Drop for CrashFile {
         let _ = self.unlock();
     }
 }
+
+/// "Input/output error".
+const EIO: i32 = 5;
 
 fn not_found() -> io::Error {
     io::Error::from(io::ErrorKind::NotFound)

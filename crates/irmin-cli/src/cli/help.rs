@@ -13,12 +13,15 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "set", "rm", "load", "import", "batch", "counter", "register",
         ],
     ),
-    ("Look back", &["log", "show", "diff", "blame"]),
+    ("Look back", &["log", "show", "diff", "blame", "watch"]),
     (
         "Fork and merge",
         &["branch", "tag", "merge", "reset", "revert", "rules"],
     ),
-    ("Look after the repository", &["verify", "stats", "dot"]),
+    (
+        "Look after the repository",
+        &["gc", "pin", "verify", "stats", "dot"],
+    ),
     ("Set up the shell", &["completions", "man"]),
 ];
 

@@ -9,6 +9,7 @@ mod diff;
 mod dot;
 mod dump;
 mod export;
+mod gc;
 mod get;
 mod import;
 mod init;
@@ -18,6 +19,7 @@ mod ls;
 mod man;
 mod merge;
 mod names;
+mod pin;
 mod register;
 mod reset;
 mod revert;
@@ -30,6 +32,7 @@ mod tag;
 mod tour;
 mod tree;
 mod verify;
+mod watch;
 
 use clap::Subcommand;
 
@@ -55,6 +58,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Diff(diff::Args),
     Blame(blame::Args),
+    Watch(watch::Args),
     Branch(branch::Args),
     Tag(tag::Args),
     Merge(merge::Args),
@@ -63,6 +67,8 @@ pub(crate) enum Command {
     Rules(rules::Args),
     Counter(counter::Args),
     Register(register::Args),
+    Gc(gc::Args),
+    Pin(pin::Args),
     Verify(verify::Args),
     Stats(stats::Args),
     Dot(dot::Args),
@@ -115,6 +121,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Show(args) => show::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Blame(args) => blame::run(args, context),
+        Command::Watch(args) => watch::run(args, context),
         Command::Branch(args) => branch::run(args, context),
         Command::Tag(args) => tag::run(args, context),
         Command::Merge(args) => merge::run(args, context),
@@ -123,6 +130,8 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Rules(args) => rules::run(args, context),
         Command::Counter(args) => counter::run(args, context),
         Command::Register(args) => register::run(args, context),
+        Command::Gc(args) => gc::run(args, context),
+        Command::Pin(args) => pin::run(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Stats(args) => stats::run(args, context),
         Command::Dot(args) => dot::run(args, context),
