@@ -168,7 +168,7 @@ fn latency(dir: &Path, store: &PackStore, pace: Duration, count: usize) -> Resul
             late
         });
         for number in 1..=count {
-            thread::sleep(pace);
+            thread::park_timeout(pace);
             is_done.store(number == count, Ordering::Relaxed);
             if commit(store, Durability::None).is_err() {
                 break;
