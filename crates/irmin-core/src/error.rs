@@ -5,7 +5,7 @@ use std::io;
 use crate::path::{Path, PathError};
 use crate::rules::RulesError;
 use crate::{
-    BranchName, CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError,
+    BranchName, CommitError, HistoryError, Id, ProofError, RefNameError, RevisionError, SignatureError,
     StoreError, TimeError, TransactionError, TypedError, WatchError,
 };
 
@@ -67,6 +67,9 @@ pub enum Error {
     /// A value and a part of a tree do not fit each other.
     #[error(transparent)]
     Typed(#[from] TypedError),
+    /// A proof is refused, or cannot be made.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
     /// A watch cannot go on.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -173,6 +176,7 @@ impl Error {
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
             Self::Typed(error) => error.kind(),
             Self::Watch(error) => error.kind(),
+            Self::Proof(error) => error.kind(),
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }
