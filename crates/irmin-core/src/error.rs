@@ -5,8 +5,8 @@ use std::io;
 use crate::path::{Path, PathError};
 use crate::rules::RulesError;
 use crate::{
-    BranchName, CommitError, HistoryError, Id, ProofError, RefNameError, RevisionError, SignatureError,
-    StoreError, TimeError, TransactionError, TypedError, WatchError,
+    BranchName, CommitError, HistoryError, Id, ProofError, RefNameError, RevisionError,
+    SignatureError, StoreError, TimeError, TransactionError, TypedError, WatchError,
 };
 
 /// The result of operations on the model.
