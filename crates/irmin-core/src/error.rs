@@ -4,6 +4,7 @@ use std::io;
 
 use crate::path::{Path, PathError};
 use crate::rules::RulesError;
+use crate::sync::SyncError;
 use crate::{
     BranchName, CommitError, HistoryError, Id, ProofError, RefNameError, RevisionError,
     SignatureError, StoreError, TimeError, TransactionError, TypedError, WatchError,
@@ -64,6 +65,9 @@ pub enum Error {
     /// Text is not a time.
     #[error(transparent)]
     Time(#[from] TimeError),
+    /// Something went wrong between two repositories.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
     /// A value and a part of a tree do not fit each other.
     #[error(transparent)]
     Typed(#[from] TypedError),
@@ -175,6 +179,7 @@ impl Error {
             | Self::RootNeedsTree => ErrorKind::Invalid,
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
             Self::Typed(error) => error.kind(),
+            Self::Sync(error) => error.kind(),
             Self::Watch(error) => error.kind(),
             Self::Proof(error) => error.kind(),
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,

@@ -30,6 +30,7 @@ mod short;
 mod signal;
 mod store;
 mod store_report;
+pub mod sync;
 mod transaction;
 mod tree;
 mod turns;

@@ -295,6 +295,12 @@ pub trait Engine: ObjectStore + RefStore {
     /// Returns a URL that names the place, such as `mem:` or `pack:/srv/data`.
     fn url(&self) -> String;
 
+    /// Returns the commits that whoever takes something from here must have already, because they
+    /// are left out on purpose. None, but for bundles.
+    fn prerequisites(&self) -> Vec<Id> {
+        Vec::new()
+    }
+
     /// Reads all that is stored, reachable or not, and checks every id, link and ref; changes
     /// nothing. Damage is in the report, not an error.
     ///

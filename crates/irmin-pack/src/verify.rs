@@ -39,14 +39,13 @@ impl Log {
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         // A handle that only reads looks at what it has followed: more may just be written.
-        let followed = (!self.may_write).then(|| Followed {
-            file: Arc::clone(&state.active.file),
-            end: state.active.written.offset,
-        });
+        let followed = (!self.may_write).then(|| Arc::clone(&state.active.file));
+        let newest_end = state.active.written.offset;
         drop(state);
         let mut verifier = Verifier {
             log: self,
             followed,
+            newest_end,
             report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
@@ -68,7 +67,10 @@ impl Log {
 
 struct Verifier<'a> {
     log: &'a Log,
-    followed: Option<Followed>,
+    /// The newest segment as a reader has followed it: its name may be another file's by now.
+    followed: Option<Arc<dyn File>>,
+    /// Up to where the newest segment is known to this handle.
+    newest_end: u32,
     report: VerifyReport,
     /// How many records each segment has.
     records: BTreeMap<u32, u32>,
@@ -76,12 +78,6 @@ struct Verifier<'a> {
     refs: BTreeMap<String, Id>,
     /// What the refs of this handle point to, and whether a commit with that id was seen.
     targets: BTreeMap<Id, bool>,
-}
-
-/// The newest segment as far as a reader has followed it.
-struct Followed {
-    file: Arc<dyn File>,
-    end: u32,
 }
 
 /// What was read of one segment, to compare the sidecar with.
@@ -107,7 +103,7 @@ impl Verifier<'_> {
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
         let path = self.log.layout.segment(number);
         let opened = match self.followed.as_ref().filter(|_| is_newest) {
-            Some(followed) => Ok(Arc::clone(&followed.file)),
+            Some(followed) => Ok(Arc::clone(followed)),
             None => self.log.options.files.open_read(&path),
         };
         let file = match opened.map_err(damage::io("open", &path)) {
@@ -142,8 +138,10 @@ impl Verifier<'_> {
     ) -> Result<(), StoreError> {
         let path = self.log.layout.segment(header.number);
         let mut end = scan::length(&**file, &path)?;
-        if let Some(followed) = self.followed.as_ref().filter(|_| is_newest) {
-            end = end.min(followed.end);
+        if is_newest {
+            // What may follow was never acknowledged and is yet to be cut off, or is just being
+            // written by another process.
+            end = end.min(self.newest_end);
         }
         let scan = Scan {
             file: &**file,
