@@ -74,8 +74,11 @@ impl Verifier<'_> {
         let mut total = 0;
         for &number in numbers {
             let path = self.inner.layout.segment(number);
-            if let Ok(file) = self.inner.options.files.open(&path) {
-                total += file.length().map_err(damage::io("measure", &path))?;
+            match self.inner.options.files.open(&path) {
+                Ok(file) => total += file.length().map_err(damage::io("measure", &path))?,
+                // What is missing is told of later.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(damage::io("open", &path)(error)),
             }
         }
         Ok(total)

@@ -1,6 +1,7 @@
 //! The two images of the disk, and what a power cut makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ pub(crate) struct Disk {
     pub(crate) operations: u64,
     pub(crate) cut_at: Option<u64>,
     pub(crate) fail_next: Option<Operation>,
+    pub(crate) fail_with: Option<io::ErrorKind>,
     /// How many operations that only read were begun.
     pub(crate) reads: u64,
     /// Reads with a number in this range fail.

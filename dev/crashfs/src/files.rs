@@ -100,6 +100,13 @@ impl CrashFs {
         self.disk().operations
     }
 
+    /// Lets the next sync of a file fail with an error of this kind, and nothing else.
+    pub fn fail_next_sync_with(&self, kind: io::ErrorKind) {
+        let mut disk = self.disk();
+        disk.fail_next = Some(Operation::Sync);
+        disk.fail_with = Some(kind);
+    }
+
     /// Returns the disk as it is found when the power is back: of what was not durable, any part
     /// may be there. Each seed chooses another part.
     #[must_use]
@@ -183,7 +190,8 @@ impl CrashFs {
         }
         if disk.fail_next == Some(operation) {
             disk.fail_next = None;
-            return Err(io::Error::other("the disk failed"));
+            let kind = disk.fail_with.take().unwrap_or(io::ErrorKind::Other);
+            return Err(io::Error::new(kind, "the disk failed"));
         }
         Ok(disk)
     }

@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod budgets;
+mod full_disk;
 mod golden;
 mod kill;
 mod model;

@@ -5,5 +5,7 @@
 mod campaign;
 mod damage;
 mod failures;
+mod full;
 mod place;
 mod power;
+mod reads;

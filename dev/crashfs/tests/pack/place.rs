@@ -1,11 +1,12 @@
-//! Where the stores of these tests are, and how they are opened.
+//! Where the stores of these tests are, how they are opened, and a commit.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use irmin_core::{Durability, Id, Kind, Object, ObjectStore, RefEdit, RefStore, StoreError};
 use irmin_crashfs::{CrashFs, Random};
-use irmin_pack::Options;
+use irmin_pack::{Options, PackStore};
 
 /// Small enough for many segments in a short script.
 pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
@@ -22,4 +23,29 @@ pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
 
 pub(crate) fn dir() -> &'static Path {
     Path::new("/repositories/store")
+}
+
+/// Stores an object that counts as a commit, and moves `heads/main` to it.
+pub(crate) fn commit(
+    store: &PackStore,
+    bytes: &[u8],
+    expected: Option<Id>,
+) -> Result<Id, StoreError> {
+    let id = Id::of(bytes);
+    let object = Object {
+        cut: irmin_core::Cut::NONE,
+        id,
+        kind: Kind::Commit,
+        bytes,
+        links: &[],
+        generation: 1,
+    };
+    store.put_many(&[object])?;
+    let edit = RefEdit {
+        name: "heads/main".to_owned(),
+        expected,
+        new: Some(id),
+    };
+    store.compare_and_swap(&[edit], Durability::Sync)?;
+    Ok(id)
 }
