@@ -31,6 +31,7 @@ mod open;
 mod options;
 mod place;
 mod poison;
+mod queue;
 mod read;
 mod record;
 mod scan;

@@ -15,6 +15,7 @@ use crate::layout::{FORMAT, Layout, is_temporary, segment_number};
 use crate::lock::read;
 use crate::options::Options;
 use crate::poison::Poison;
+use crate::queue::Queue;
 use crate::scan::{self, Position, Scan, Scanned};
 use crate::sealed::{Replay, read_sidecar};
 use crate::segment::{self, EMPTY_BYTES, SegmentHeader};
@@ -101,6 +102,7 @@ impl Inner {
             options,
             state: RwLock::new(state),
             writer: Mutex::default(),
+            queue: Queue::default(),
             sync: SyncPoint::new(synced),
             deferred: Deferred::default(),
             poison: Poison::default(),

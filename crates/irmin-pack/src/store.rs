@@ -19,6 +19,7 @@ use crate::layout::Layout;
 use crate::lock::read;
 use crate::options::Options;
 use crate::poison::Poison;
+use crate::queue::Queue;
 use crate::stats::{Counters, get};
 use crate::sync::{Deferred, SyncPoint};
 
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) state: RwLock<State>,
     /// Held by whoever changes `state` or writes to a file; room for the links of an object.
     pub(crate) writer: Mutex<Vec<Option<Locator>>>,
+    /// In which order the lock above is taken.
+    pub(crate) queue: Queue,
     pub(crate) sync: SyncPoint,
     pub(crate) deferred: Deferred,
     pub(crate) poison: Poison,

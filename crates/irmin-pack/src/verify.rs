@@ -23,6 +23,7 @@ impl Inner {
         progress: &mut dyn FnMut(VerifyProgress),
     ) -> Result<VerifyReport, StoreError> {
         // Writers wait: what they do would look like damage half way.
+        let _turn = self.queue.enter(usize::MAX)?;
         let _writer = lock(&self.writer);
         let state = read(&self.state);
         let mut numbers: Vec<u32> = state.sealed.iter().map(|segment| segment.number).collect();

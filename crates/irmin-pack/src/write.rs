@@ -23,6 +23,7 @@ impl Inner {
         for object in objects {
             check_size(object)?;
         }
+        let _turn = self.queue.enter(self.options.writers_max)?;
         let mut links = lock(&self.writer);
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
@@ -44,6 +45,7 @@ impl Inner {
     pub(crate) fn append_edits(&self, edits: &[RefEdit]) -> Result<(RefOutcome, u64), StoreError> {
         let names: usize = edits.iter().map(|edit| edit.name.len() + 64).sum();
         check_limit(names, "a set of ref edits")?;
+        let _turn = self.queue.enter(self.options.writers_max)?;
         let _writer = lock(&self.writer);
         self.poison.check()?;
         let state = read(&self.state);
@@ -107,6 +109,7 @@ impl Inner {
             return Ok(());
         }
         self.deferred.stop();
+        let _turn = self.queue.enter(usize::MAX)?;
         let _writer = lock(&self.writer);
         self.poison.check()?;
         let written = self.write_pending();

@@ -521,6 +521,7 @@ impl Life {
             // Never within a test: what a thread does when is not for a seed to say.
             deferred_interval: Duration::from_secs(3600),
             files: Arc::new(self.disk.clone()),
+            ..Options::default()
         }
     }
 }

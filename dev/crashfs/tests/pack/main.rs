@@ -4,8 +4,10 @@
 
 mod campaign;
 mod damage;
+mod durability;
 mod failures;
 mod full;
+mod group;
 mod place;
 mod power;
 mod reads;

@@ -18,6 +18,7 @@ pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
         // Never within a test: what a thread does when is not for a seed to say.
         deferred_interval: Duration::from_secs(3600),
         files: Arc::new(disk.clone()),
+        ..Options::default()
     }
 }
 
