@@ -61,6 +61,11 @@ pub(crate) fn commit_json(commit: &Commit) -> Value {
     object.insert("author".into(), signature_json(&commit.info().author));
     object.insert("committer".into(), signature_json(&commit.info().committer));
     put_bytes(&mut object, "message", &commit.info().message);
+    let cut = commit.cut();
+    if !cut.is_none() {
+        let left_out = json!({"contents": cut.contents, "parents": cut.parents});
+        object.insert("left_out".into(), left_out);
+    }
     Value::Object(object)
 }
 

@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 
 use crate::error::{Error, Result};
-use crate::{Blob, CommitData, Entry, Id, Key, ObjectStore, Path, RefName, Repo, StoreError, Tree};
+use crate::{
+    Blob, CommitData, Cut, Entry, Id, Key, ObjectStore, Path, RefName, Repo, StoreError, Tree,
+};
 
 /// How many commits are read in one round.
 const COMMITS_PER_ROUND: usize = 1024;
@@ -28,6 +30,8 @@ pub struct CheckReport {
     pub refs: u64,
     /// How many different commits they lead to.
     pub commits: u64,
+    /// How many of these are kept without their contents, which nobody can check.
+    pub commits_without_contents: u64,
     /// How many different directories.
     pub directories: u64,
     /// How many entries these have.
@@ -98,13 +102,20 @@ struct Check<'a> {
     progress: &'a mut dyn FnMut(CheckProgress),
 }
 
-/// A commit with its id and its generation.
-type Loaded = (Id, CommitData, u32);
+/// A commit as it is stored.
+struct Loaded {
+    id: Id,
+    data: CommitData,
+    generation: u32,
+    cut: Cut,
+}
 
 /// What is remembered of a commit.
 struct Line {
     generation: u32,
     parents: Vec<Id>,
+    /// Whether its parents are left out: then its generation tells what is not there.
+    is_cut: bool,
 }
 
 impl Check<'_> {
@@ -137,19 +148,24 @@ impl Check<'_> {
             .collect();
         while !pending.is_empty() {
             let round = pending.split_off(pending.len().saturating_sub(COMMITS_PER_ROUND));
-            for (id, commit, generation) in self.load(store.as_ref(), &round)? {
+            for commit in self.load(store.as_ref(), &round)? {
                 self.report.commits += 1;
-                roots.push(commit.tree);
-                let parents = commit.parents.iter().map(|parent| parent.id).collect();
-                lines.insert(
-                    id,
-                    Line {
-                        generation,
-                        parents,
-                    },
-                );
-                let new = commit.parents.into_iter().filter(|key| seen.insert(key.id));
-                pending.extend(new);
+                if commit.cut.contents {
+                    self.report.commits_without_contents += 1;
+                } else {
+                    roots.push(commit.data.tree);
+                }
+                let mut parents = commit.data.parents;
+                if commit.cut.parents {
+                    parents.clear();
+                }
+                let line = Line {
+                    generation: commit.generation,
+                    parents: parents.iter().map(|parent| parent.id).collect(),
+                    is_cut: commit.cut.parents,
+                };
+                lines.insert(commit.id, line);
+                pending.extend(parents.into_iter().filter(|key| seen.insert(key.id)));
             }
             self.tell();
         }
@@ -175,17 +191,25 @@ impl Check<'_> {
                     }
                 },
             };
-            match stored.map(|stored| (CommitData::from_stored(&stored), stored.generation)) {
-                Some((Ok(commit), generation)) => commits.push((key.id, commit, generation)),
-                Some((Err(error), _)) => self.problem(thing(), "a commit", &error.to_string()),
-                None => self.problem(thing(), "a commit", "nothing"),
+            let Some(stored) = stored else {
+                self.problem(thing(), "a commit", "nothing");
+                continue;
+            };
+            match CommitData::from_stored(&stored) {
+                Ok(data) => commits.push(Loaded {
+                    id: key.id,
+                    data,
+                    generation: stored.generation,
+                    cut: stored.cut,
+                }),
+                Err(error) => self.problem(thing(), "a commit", &error.to_string()),
             }
         }
         Ok(commits)
     }
 
     fn generations(&mut self, lines: &HashMap<Id, Line>) {
-        for (id, line) in lines {
+        for (id, line) in lines.iter().filter(|(_, line)| !line.is_cut) {
             let parents = line.parents.iter().map(|parent| lines.get(parent));
             // What could not be read was told already.
             let Some(parents) = parents.collect::<Option<Vec<_>>>() else {
@@ -321,7 +345,7 @@ mod tests {
 
     fn put(store: &MemoryStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
         let object = Object {
-            cut: crate::Cut::NONE,
+            cut: Cut::NONE,
             id: Id::of(bytes),
             kind,
             bytes,

@@ -13,6 +13,7 @@ use crate::error::DecodeError;
 use crate::{Cut, Id, Key, Kind, Object, Stored};
 
 pub use signature::{SIGNATURE_BYTES_MAX, Signature, SignatureError};
+pub(crate) use time::calendar_month;
 pub use time::{Time, TimeError};
 
 /// The most parents of a commit.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::history::HistoryError;
-use crate::{CommitData, Id, Key, ObjectStore, Stored};
+use crate::{CommitData, Cut, Id, Key, ObjectStore, Stored};
 
 /// How many commits a graph remembers before it starts afresh: about 130 MB at the most, of which
 /// it uses what the queries asked for.
@@ -16,8 +16,8 @@ const LOAD_BATCH_MAX: usize = 1 << 13;
 /// What is known of the history of one store: parents, generation and time of each commit that a
 /// query came by.
 ///
-/// Commits never change, so nothing here is ever stale: keep one graph beside each store and
-/// share it. It fills itself from the store when a [`History`](crate::History) asks for what it
+/// Commits never change, so nothing here is stale until a collection cuts history, after which the
+/// graph must [`forget`](Self::forget): keep one graph beside each store and share it. It fills itself from the store when a [`History`](crate::History) asks for what it
 /// does not know. A query on what is known takes a read lock once and reads nothing. When more than
 /// [`GRAPH_COMMITS_MAX`] commits are known, the next query starts with an empty graph; those that
 /// are under way keep theirs.
@@ -55,6 +55,11 @@ impl CommitGraph {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Forgets all: what was known may have been collected.
+    pub fn forget(&self) {
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }
 
     /// Returns the table that a query shall work on: the present one, or a fresh one when that
@@ -136,6 +141,7 @@ struct Loaded {
     key: Key,
     parents: Vec<Key>,
     generation: u32,
+    cut: Cut,
     time: i64,
 }
 
@@ -158,6 +164,7 @@ impl Loaded {
             key,
             parents,
             generation: stored.generation,
+            cut: stored.cut,
             time: commit.info.committer.time().seconds(),
         })
     }
@@ -184,6 +191,7 @@ struct Record {
     /// Where its parents start in [`Table::parents`].
     parents_start: u32,
     parents_count: u32,
+    cut: Cut,
 }
 
 impl Table {
@@ -223,6 +231,11 @@ impl Table {
         self.record(number).time
     }
 
+    /// Returns what is left out beneath the commit.
+    pub(crate) fn cut(&self, number: Number) -> Cut {
+        self.record(number).cut
+    }
+
     /// Returns the parents in order, none if the commit is not loaded.
     pub(crate) fn parents(&self, number: Number) -> &[Number] {
         let record = self.record(number);
@@ -256,6 +269,7 @@ impl Table {
             generation: commit.generation,
             parents_start,
             parents_count,
+            cut: commit.cut,
         };
         Ok(())
     }

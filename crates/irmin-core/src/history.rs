@@ -128,6 +128,12 @@ pub enum HistoryError {
         /// The commit.
         id: Id,
     },
+    /// The two sides have nothing in common as far as history is kept; before the cut they may have.
+    #[error("history was cut at commit {id}: what the two have in common is not kept here")]
+    Cut {
+        /// A commit whose parents are not there.
+        id: Id,
+    },
     /// More commits lie in between than the question may look at. It is not known that there is
     /// no answer.
     #[error("no answer within {limit} commits of history; raise the limit to look further")]
@@ -146,7 +152,7 @@ impl HistoryError {
             Self::Missing { .. } | Self::Decode { .. } | Self::Generation { .. } => {
                 ErrorKind::Corrupt
             }
-            Self::TooFar { .. } => ErrorKind::Invalid,
+            Self::Cut { .. } | Self::TooFar { .. } => ErrorKind::Invalid,
         }
     }
 }

@@ -13,13 +13,16 @@ mod error;
 mod graph;
 mod history;
 mod id;
+mod links;
 mod loader;
 mod memory;
 mod merge;
+mod names;
 mod path;
 mod path_history;
 mod refs;
 mod repo;
+mod retention;
 mod revision;
 pub mod rules;
 mod short;
@@ -34,7 +37,7 @@ mod view;
 
 pub use branch::{Branch, Moved};
 pub use check::{CheckProblem, CheckProgress, CheckReport};
-pub use collect::{Collect, CollectProgress, CollectReport};
+pub use collect::{Collect, CollectOptions, CollectProgress, CollectReport};
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
     MESSAGE_BYTES_MAX, PARENTS_MAX, SIGNATURE_BYTES_MAX, Signature, SignatureError, Time,
@@ -46,6 +49,7 @@ pub use history::{
     FastForward, History, HistoryError, Log, LogEntry, LogOptions, VISITED_COMMITS_MAX,
 };
 pub use id::{Id, IdPrefix};
+pub use links::links_of;
 pub use memory::MemoryStore;
 pub use merge::{
     Conflict, ConflictKind, MergeOptions, MergeOutcome, Merged, Resolution, merge_trees,
@@ -54,6 +58,7 @@ pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
 pub use path_history::PathLog;
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
 pub use repo::{Commit, Env, Repo};
+pub use retention::{RetentionError, RetentionRule};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
 pub use signal::{Hold, Holds, Signal};
 pub use store::{

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet};
 
 use crate::error::Result;
 use crate::repo::{Commit, Repo};
-use crate::{Entry, Id, Path, Tree, WalkOptions};
+use crate::{Entry, Id, Key, Path, Tree, WalkOptions};
 
 impl Repo {
     /// Lists the commits from `head` down that changed what is at `path`, newest first. A merge
     /// is listed only if it has something that none of its parents has; where a parent has the
     /// same, only that parent's line is followed, as Git does.
+    ///
+    /// A commit whose contents were let go is passed over: what it changed is told of the next one
+    /// that has contents.
     ///
     /// Reads each commit on the lines that it follows, and the nodes on the path that differ.
     #[must_use]
@@ -47,11 +50,10 @@ impl Repo {
         let mut queue = Queue::default();
         queue.add(head.clone(), blobs_below(head.tree(), path)?);
         while let Some((commit, mut blobs)) = queue.next() {
-            for &parent in commit.parents() {
+            for parent in parents_with_contents(self, &commit)? {
                 if blobs.is_empty() {
                     break;
                 }
-                let parent = self.must_load(parent)?;
                 let changed = changed_below(parent.tree(), commit.tree(), path)?;
                 let kept: BTreeSet<_> = match changed {
                     None => continue,
@@ -66,6 +68,25 @@ impl Repo {
         }
         Ok(blamed.into_iter().collect())
     }
+}
+
+/// Returns the parents of a commit; of one that has no contents any more, those before it that do.
+fn parents_with_contents(repo: &Repo, commit: &Commit) -> Result<Vec<Commit>> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut pending: Vec<Key> = commit.parents().iter().rev().copied().collect();
+    while let Some(key) = pending.pop() {
+        if !seen.insert(key.id) {
+            continue;
+        }
+        let parent = repo.must_load(key)?;
+        if parent.cut().contents {
+            pending.extend(parent.parents().iter().rev());
+        } else {
+            found.push(parent);
+        }
+    }
+    Ok(found)
 }
 
 /// The commits that changed a path; see [`Repo::log_path`].
@@ -87,8 +108,7 @@ impl PathLog {
     fn visit(&mut self, commit: &Commit) -> Result<bool> {
         let here = commit.tree().get(&self.path)?;
         let mut parents = Vec::new();
-        for &parent in commit.parents() {
-            let parent = self.repo.must_load(parent)?;
+        for parent in parents_with_contents(&self.repo, commit)? {
             if Entry::both_equal(here.as_ref(), parent.tree().get(&self.path)?.as_ref())? {
                 self.push(parent);
                 return Ok(false);
@@ -261,5 +281,59 @@ mod tests {
             [(path("d/a"), theirs.id())]
         );
         assert_eq!(repo.blame(&gone, &path("never")).unwrap(), []);
+    }
+
+    #[test]
+    fn commits_without_contents_are_passed_over_and_history_begins_where_it_was_cut() {
+        let full = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(1));
+        let main = full.branch("main").unwrap();
+        let commits: Vec<Commit> = (0..6).map(|n| set(&main, "a", &n.to_string())).collect();
+        // A store that has all but the contents of three commits and what came before them.
+        let store = Arc::new(MemoryStore::new());
+        let keep = [false, false, true, false, true, true];
+        for (commit, has_contents) in commits.iter().zip(keep).skip(1) {
+            if has_contents {
+                commit.tree().persist(&(Arc::clone(&store) as _)).unwrap();
+            }
+            let stored = full.objects().get(&commit.key()).unwrap().unwrap();
+            let object = crate::Object {
+                id: commit.id(),
+                kind: crate::Kind::Commit,
+                bytes: &stored.bytes,
+                links: &[],
+                generation: stored.generation,
+                cut: crate::Cut {
+                    contents: !has_contents,
+                    parents: stored.generation == 2,
+                },
+            };
+            crate::ObjectStore::put_many(store.as_ref(), &[object]).unwrap();
+        }
+        let repo = Repo::new(store, Env::fixed(1));
+        let head = repo.must_load(commits[5].id()).unwrap();
+        let ids = |range: &[usize]| range.iter().map(|&n| commits[n].id()).collect::<Vec<_>>();
+        assert_eq!(log(&repo, &head, "a"), ids(&[5, 4, 2]));
+        let old = repo.must_load(commits[3].id()).unwrap();
+        let error = old.tree().get(&path("a")).unwrap_err().to_string();
+        let expected = format!("the contents of commit {} are not kept", old.id());
+        assert!(error.starts_with(&expected), "{error}");
+        let whole: Vec<Id> = repo
+            .history()
+            .log(head.id())
+            .map(|entry| entry.unwrap().key.id)
+            .collect();
+        assert_eq!(whole, ids(&[5, 4, 3, 2, 1]));
+        assert!(
+            repo.must_load(commits[1].id())
+                .unwrap()
+                .parents()
+                .is_empty()
+        );
+        let other = repo.create_commit(&Tree::empty(), &[], repo.info("other").unwrap());
+        let sides = ([other.unwrap().id()], [head.id()]);
+        let answer = repo.history().lowest_common_ancestors(&sides.0, &sides.1);
+        let error = answer.unwrap_err().to_string();
+        let cut = format!("history was cut at commit {}", commits[1].id());
+        assert!(error.starts_with(&cut), "{error}");
     }
 }

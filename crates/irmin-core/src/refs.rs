@@ -12,6 +12,7 @@ pub const REF_NAME_BYTES_MAX: usize = 1024;
 const HEADS: &str = "heads/";
 const TAGS: &str = "tags/";
 const REMOTES: &str = "remotes/";
+const PINS: &str = "pins/";
 
 /// The name of a branch, such as `main` or `feature/x`.
 ///
@@ -88,6 +89,17 @@ impl RefName {
         match broken_short_rule(name, TAGS.len()) {
             None => Ok(Self(format!("{TAGS}{name}"))),
             Some(reason) => Err(RefNameError::new("a tag name", name.to_owned(), reason)),
+        }
+    }
+
+    /// Makes the full name of a pin.
+    ///
+    /// # Errors
+    /// [`RefNameError`] with the rule that the pin's name breaks: those of branches.
+    pub fn pin(name: &str) -> Result<Self, RefNameError> {
+        match broken_short_rule(name, PINS.len()) {
+            None => Ok(Self(format!("{PINS}{name}"))),
+            Some(reason) => Err(RefNameError::new("a pin name", name.to_owned(), reason)),
         }
     }
 

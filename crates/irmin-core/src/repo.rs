@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::graph::CommitGraph;
 use crate::history::History;
 use crate::loader::{Loader, NoContents};
-use crate::refs::{BranchName, RefName};
+use crate::refs::BranchName;
 use crate::revision::Revision;
 use crate::rules::RuleTypes;
-use crate::store::{Cut, Durability, Engine, ObjectStore, RefEdit, RefOutcome};
+use crate::store::{Cut, Engine, ObjectStore};
 use crate::{Id, Key, Tree};
 
 /// How many bytes may go through a repository's trees before it lets go of what its branches keep
@@ -152,70 +152,6 @@ impl Repo {
         Ok(Branch::new(self.clone(), name, Arc::clone(state)))
     }
 
-    /// Lists the branches with their heads, by name.
-    ///
-    /// # Errors
-    /// [`Error::Store`] when the engine fails.
-    pub fn branches(&self) -> Result<Vec<(BranchName, Id)>> {
-        self.names("heads/", |name| name.as_branch())
-    }
-
-    /// Lists the tags with their commits, by name.
-    ///
-    /// # Errors
-    /// [`Error::Store`] when the engine fails.
-    pub fn tags(&self) -> Result<Vec<(String, Id)>> {
-        self.names("tags/", |name| name.as_tag().map(str::to_owned))
-    }
-
-    fn names<T>(
-        &self,
-        prefix: &str,
-        parse: impl Fn(&RefName) -> Option<T>,
-    ) -> Result<Vec<(T, Id)>> {
-        let mut names = Vec::new();
-        for (name, id) in self.0.engine.list_refs(prefix)? {
-            names.extend(parse(&RefName::new(name)?).map(|name| (name, id)));
-        }
-        Ok(names)
-    }
-
-    /// Gives a commit a name that does not move. `false` if the tag exists already.
-    ///
-    /// # Errors
-    /// [`Error::RefName`] for a bad name, [`Error::Store`] when the engine fails.
-    pub fn tag(&self, name: &str, commit: &Commit) -> Result<bool> {
-        let name = RefName::tag(name)?.as_str().to_owned();
-        self.check_name_is_free(&name)?;
-        let edit = RefEdit {
-            name,
-            expected: None,
-            new: Some(commit.id()),
-        };
-        let outcome = self.0.engine.compare_and_swap(&[edit], Durability::Sync)?;
-        Ok(outcome == RefOutcome::Applied)
-    }
-
-    /// Removes a tag; `false` if there is none.
-    ///
-    /// # Errors
-    /// As [`tag`](Self::tag).
-    pub fn remove_tag(&self, name: &str) -> Result<bool> {
-        let name = RefName::tag(name)?.as_str().to_owned();
-        while let Some(expected) = self.0.engine.get_ref(&name)? {
-            let edit = RefEdit {
-                name: name.clone(),
-                expected: Some(expected),
-                new: None,
-            };
-            let engine = &self.0.engine;
-            if engine.compare_and_swap(&[edit], Durability::Sync)? == RefOutcome::Applied {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Loads a commit; `None` if there is none with this id. One read.
     ///
     /// # Errors
@@ -294,6 +230,16 @@ impl Repo {
     #[must_use]
     pub fn history(&self) -> History<'_> {
         History::new(&self.0.graph, self.0.loader.as_ref())
+    }
+
+    /// Returns the time by this repository's clock.
+    pub(crate) fn now(&self) -> Time {
+        (self.0.env.clock)()
+    }
+
+    /// Lets go of what is known of history, after a part of it was collected.
+    pub(crate) fn forget_history(&self) {
+        self.0.graph.forget();
     }
 
     /// Finds the commit that a revision names, such as `main~3`, `v1`, `3f2a` or

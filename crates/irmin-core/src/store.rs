@@ -362,7 +362,7 @@ pub enum StoreError {
     },
     /// Too many threads wait to write.
     #[error("{waiting} writers wait for the store already; try again")]
-    Busy {
+    TooManyWriters {
         /// How many wait, which is the limit.
         waiting: usize,
     },
@@ -432,6 +432,12 @@ pub enum StoreError {
         /// The commit whose tree is not there.
         commit: Id,
     },
+    /// Something that only one can do at a time is being done.
+    #[error("the store is {doing} already; try again when that is done")]
+    Busy {
+        /// What is being done, as in "collecting".
+        doing: &'static str,
+    },
     /// An argument breaks a limit of the engine.
     #[error("{what} is beyond the engine's limit of {limit}")]
     Limit {
@@ -447,9 +453,11 @@ impl StoreError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } | Self::Full { .. } | Self::Busy { .. } | Self::Locked { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::Io { .. }
+            | Self::Full { .. }
+            | Self::TooManyWriters { .. }
+            | Self::Busy { .. }
+            | Self::Locked { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Poisoned { .. } => ErrorKind::Closed,
             Self::NotFound { .. }

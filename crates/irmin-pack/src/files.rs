@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +20,15 @@ pub trait Files: Debug + Send + Sync {
     /// # Errors
     /// As the system says; [`io::ErrorKind::NotFound`] when there is none.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+
+    /// Opens a file for reading, which needs no leave to write. What is provided here opens it for
+    /// writing too.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn open_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.open(path)
+    }
 
     /// Opens a file for reading and writing, and makes an empty one when there is none.
     ///
@@ -94,6 +103,15 @@ pub trait File: Debug + Send + Sync {
     /// As the system says.
     fn length(&self) -> io::Result<u64>;
 
+    /// Tells whether a path still names this file, and not another one or none. What is provided
+    /// here is for file systems without other processes: it does.
+    ///
+    /// # Errors
+    /// As the system says, but for [`io::ErrorKind::NotFound`], which is `false`.
+    fn is_named(&self, _path: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// Takes the lock of the file until it is closed; `false` when another holder has it.
     ///
     /// # Errors
@@ -107,43 +125,6 @@ pub trait File: Debug + Send + Sync {
     fn unlock(&self) -> io::Result<()>;
 }
 
-/// A file that was never written, as there was no room for it. It is only read.
-#[derive(Debug)]
-pub(crate) struct MemoryFile(pub(crate) Vec<u8>);
-
-impl File for MemoryFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let bytes = self.0.get(start..start.saturating_add(buffer.len()));
-        buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn write_at(&self, _bytes: &[u8], _offset: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn truncate(&self, _length: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.0.len() as u64)
-    }
-
-    fn try_lock(&self) -> io::Result<bool> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn unlock(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
 /// The file system of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsFiles;
@@ -152,6 +133,10 @@ impl Files for OsFiles {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let file = fs::File::options().read(true).write(true).open(path)?;
         Ok(Arc::new(file))
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(fs::File::open(path)?))
     }
 
     fn open_or_create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
@@ -211,6 +196,15 @@ impl File for fs::File {
 
     fn length(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn is_named(&self, path: &Path) -> io::Result<bool> {
+        let own = self.metadata()?;
+        match fs::metadata(path) {
+            Ok(named) => Ok((own.dev(), own.ino()) == (named.dev(), named.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn try_lock(&self) -> io::Result<bool> {

@@ -22,11 +22,13 @@
 
 mod active;
 mod cache;
+mod collect;
 mod damage;
 mod files;
 mod frame;
 mod layout;
 mod lock;
+mod log;
 mod open;
 mod options;
 mod place;
@@ -34,6 +36,7 @@ mod poison;
 mod queue;
 mod read;
 mod record;
+mod recover;
 mod scan;
 mod sealed;
 mod segment;

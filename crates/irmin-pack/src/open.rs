@@ -2,24 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
-use irmin_core::{StoreError, StoreId};
+use irmin_core::StoreError;
 
 use crate::active::{Active, State};
-use crate::cache::Cache;
+use crate::collect::Collection;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
-use crate::frame::FrameKind;
-use crate::layout::{FORMAT, Layout, is_temporary, segment_number};
+use crate::layout::{FORMAT, FORMAT_2, Layout, is_temporary, segment_number};
 use crate::lock::read;
+use crate::log::Log;
 use crate::options::Options;
+use crate::place::Place;
 use crate::poison::Poison;
 use crate::queue::Queue;
-use crate::scan::{self, Position, Scan, Scanned};
-use crate::sealed::{Replay, read_sidecar};
-use crate::segment::{self, EMPTY_BYTES, SegmentHeader};
-use crate::sidecar::Sidecar;
+use crate::recover::Recovered;
+use crate::segment::{self, EMPTY_BYTES};
 use crate::stats::{Counters, add};
 use crate::store::Inner;
 use crate::sync::{Deferred, SyncPoint};
@@ -64,13 +63,21 @@ impl Inner {
         let layout = Layout::new(dir);
         check_format(&*options.files, &layout)?;
         let lock = take_lock(&*options.files, &layout)?;
+        // Whoever had the lock before may have changed it.
+        let version = check_format(&*options.files, &layout)?;
         let numbers = segments(&*options.files, &layout)?;
         let Some((&newest, older)) = numbers.split_last() else {
             let damage = Damage::new(0, "a segment", "none");
             return Err(damage.at(&layout.segments));
         };
         let counters = Arc::new(Counters::default());
-        let recovered = Recovered::read(&*options.files, &layout, newest, &counters)?;
+        let path = layout.segment(newest);
+        let file = options
+            .files
+            .open(&path)
+            .map_err(damage::io("open", &path))?;
+        let mut recovered = Recovered::read(&*options.files, &layout, newest, file, &counters)?;
+        recovered.cut_tail(&counters)?;
         let older = older.to_vec();
         let state = State {
             sealed: Arc::default(),
@@ -85,6 +92,9 @@ impl Inner {
             // room for that the store can still be read.
             damage::unless_full(inner.next_segment())?;
         }
+        if version > 1 {
+            inner.collection.set_version_2(|| Ok(()))?;
+        }
         Ok(inner)
     }
 
@@ -96,109 +106,24 @@ impl Inner {
         counters: Arc<Counters>,
         lock: Arc<dyn File>,
     ) -> Self {
+        let collection = Collection::default();
+        collection.set_young(Place {
+            segment: state.active.header.number,
+            number: state.active.table.len(),
+        });
         Self {
-            layout: Arc::new(layout),
-            cache: Cache::new(options.cache_bytes),
-            options,
-            state: RwLock::new(state),
+            log: Log::new(layout, options, state, counters, true),
             writer: Mutex::default(),
             queue: Queue::default(),
             sync: SyncPoint::new(synced),
             deferred: Deferred::default(),
             poison: Poison::default(),
-            counters,
             is_closed: AtomicBool::new(false),
-            id: StoreId::fresh(),
-            changes: Default::default(),
             holds: Default::default(),
+            collection,
             lock,
         }
     }
-}
-
-/// The newest segment as it was left.
-struct Recovered {
-    active: Active,
-    refs: std::collections::BTreeMap<String, irmin_core::Id>,
-    /// Up to which offset the segment is known to be durable.
-    synced: u64,
-}
-
-impl Recovered {
-    fn read(
-        files: &dyn Files,
-        layout: &Layout,
-        number: u32,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
-        let path = layout.segment(number);
-        let file = files.open(&path).map_err(damage::io("open", &path))?;
-        let header = SegmentHeader::read(&*file, &path, number)?;
-        let length = scan::length(&*file, &path)?;
-        let scan = Scan {
-            file: &*file,
-            path: &path,
-            header,
-            end: length,
-        };
-        let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
-        let (mut replay, from) = start(sidecar.as_ref());
-        if from.offset > length {
-            let expected = format!("{} durable bytes", from.offset);
-            return Err(Damage::ends(u64::from(length), &expected).at(&path));
-        }
-        let scanned = replay.run(&scan, from)?;
-        let position = scanned.position;
-        add(
-            &counters.bytes_scanned,
-            u64::from(position.offset - from.offset),
-        );
-        let synced = u64::from(scanned.synced.max(from.offset));
-        let was_complete = sidecar.is_some_and(|sidecar| sidecar.meta.is_complete);
-        let last = scanned.last;
-        let is_cut = cut_tail(&scan, scanned, counters)?;
-        let mut active = Active::new(header, path, Arc::clone(&file), replay.table, position);
-        active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
-        active.is_complete = last.map_or(was_complete, |last| last == FrameKind::End);
-        active.is_ragged = !is_cut;
-        active.covered = from.offset;
-        Ok(Self {
-            active,
-            refs: replay.refs,
-            synced,
-        })
-    }
-}
-
-/// Returns what the sidecar knows, and where to go on reading.
-fn start(sidecar: Option<&Sidecar>) -> (Replay, Position) {
-    sidecar
-        .and_then(|sidecar| Some((Replay::from_sidecar(sidecar)?, sidecar.meta.covered)))
-        .unwrap_or((Replay::default(), Position::START))
-}
-
-/// Cuts off what a power cut left of frames that were never acknowledged as durable. Damage to
-/// what was durable is an error. `false` when there is no room to do it, as on file systems that
-/// never write in place: then it is done before the first write.
-fn cut_tail(scan: &Scan<'_>, scanned: Scanned, counters: &Counters) -> Result<bool, StoreError> {
-    let Some(damage) = scanned.damage else {
-        return Ok(true);
-    };
-    let offset = scanned.position.offset;
-    // A segment gets its name after its checkpoint is durable.
-    if scanned.position.frames == 0 || scan.is_claimed(offset)? {
-        return Err(damage.at(scan.path));
-    }
-    let cut = scan.file.truncate(u64::from(offset));
-    match cut.map_err(damage::grow("truncate", scan.path)) {
-        Err(StoreError::Full { .. }) => return Ok(false),
-        other => other?,
-    }
-    // Before new frames follow, or a later crash could bring old ones back behind them.
-    scan.file.sync().map_err(damage::io("sync", scan.path))?;
-    add(&counters.syncs, 1);
-    add(&counters.bytes_cut, u64::from(scan.end - offset));
-    Ok(true)
 }
 
 /// Takes the writer's lock and leaves this process's id in it.
@@ -236,9 +161,10 @@ fn leave_pid(file: &dyn File, path: &Path) -> Result<(), StoreError> {
         .map_err(damage::grow("truncate", path))
 }
 
-fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
+/// Returns the version of the store, if it is one that can be read.
+pub(crate) fn check_format(files: &dyn Files, layout: &Layout) -> Result<u32, StoreError> {
     let path = &layout.format;
-    let file = match files.open(path) {
+    let file = match files.open_read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(StoreError::NotFound {
                 path: layout.dir.clone(),
@@ -247,13 +173,15 @@ fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
         other => other.map_err(damage::io("open", path))?,
     };
     let found = text(&*file, path)?;
-    if found == FORMAT {
-        return Ok(());
+    match &*found {
+        FORMAT => return Ok(1),
+        FORMAT_2 => return Ok(2),
+        _ => {}
     }
     Err(StoreError::UnsupportedFormat {
         path: path.clone(),
         found: format!("'{}'", found.trim().escape_debug()),
-        supported: format!("'{}'", FORMAT.trim().escape_debug()),
+        supported: format!("'{}', and version 1", FORMAT_2.trim().escape_debug()),
     })
 }
 
@@ -314,15 +242,20 @@ fn refuse_leftovers(files: &dyn Files, layout: &Layout) -> Result<(), StoreError
 fn segments(files: &dyn Files, layout: &Layout) -> Result<Vec<u32>, StoreError> {
     let dir = &layout.segments;
     let names = files.list(dir).map_err(damage::io("list", dir))?;
+    for name in names.iter().filter(|name| is_temporary(name)) {
+        let path = dir.join(name);
+        let removed = files.remove(&path).map_err(damage::grow("remove", &path));
+        damage::unless_full(removed)?;
+    }
+    numbers(layout, &names)
+}
+
+/// Returns the numbers of the segments among these names, in order.
+pub(crate) fn numbers(layout: &Layout, names: &[String]) -> Result<Vec<u32>, StoreError> {
     let mut numbers: Vec<u32> = names.iter().filter_map(|n| segment_number(n)).collect();
     numbers.sort_unstable();
     let newest = numbers.last().copied().unwrap_or_default();
-    for name in &names {
-        if is_temporary(name) {
-            let path = dir.join(name);
-            let removed = files.remove(&path).map_err(damage::grow("remove", &path));
-            damage::unless_full(removed)?;
-        }
+    for name in names {
         let of_sidecar = name.strip_suffix(".idx").and_then(|n| n.parse().ok());
         if let Some(number) = of_sidecar.filter(|&number: &u32| number > newest) {
             // A sidecar is written after its segment has its name for good.

@@ -29,7 +29,7 @@ pub struct Options {
     /// Default: 100 ms.
     pub deferred_interval: Duration,
     /// How many threads may wait for their turn to write; one more gets
-    /// [`StoreError::Busy`](irmin_core::StoreError::Busy). Default: 1024.
+    /// [`StoreError::TooManyWriters`](irmin_core::StoreError::TooManyWriters). Default: 1024.
     pub writers_max: usize,
     /// Where the files are.
     pub files: Arc<dyn Files>,

@@ -28,7 +28,7 @@ pub(crate) struct Turn<'a>(&'a Queue);
 
 impl Queue {
     /// Returns when it is the caller's turn. When as many as `waiting_max` wait already, at once with
-    /// [`StoreError::Busy`].
+    /// [`StoreError::TooManyWriters`].
     pub(crate) fn enter(&self, waiting_max: usize) -> Result<Turn<'_>, StoreError> {
         let mut line = lock(&self.line);
         if !line.is_taken && (line.waiting.is_empty() || line.passed < PASSED_MAX) {
@@ -38,7 +38,7 @@ impl Queue {
         }
         let waiting = line.waiting.len();
         if waiting >= waiting_max {
-            return Err(StoreError::Busy { waiting });
+            return Err(StoreError::TooManyWriters { waiting });
         }
         let called = Arc::new(Condvar::new());
         line.waiting.push_back(Arc::clone(&called));
@@ -111,7 +111,10 @@ mod tests {
                 wait_for_waiting(queue, number + 1);
             }
             let refused = queue.enter(2);
-            assert!(matches!(refused, Err(StoreError::Busy { waiting: 2 })));
+            assert!(matches!(
+                refused,
+                Err(StoreError::TooManyWriters { waiting: 2 })
+            ));
             drop(turn);
         });
         drop(queue.enter(0).unwrap());

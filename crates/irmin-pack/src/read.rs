@@ -10,11 +10,11 @@ use crate::cache::Cached;
 use crate::damage;
 use crate::files::File;
 use crate::lock::read;
+use crate::log::Log;
 use crate::place::Place;
 use crate::record::Record;
 use crate::sealed::Sealed;
 use crate::stats::add;
-use crate::store::Inner;
 
 /// What a look into the tables gives.
 enum Found {
@@ -23,7 +23,7 @@ enum Found {
     Absent,
 }
 
-impl Inner {
+impl Log {
     pub(crate) fn get_many(
         &self,
         keys: &[Key],
@@ -113,12 +113,13 @@ impl Inner {
         if let Some(stored) = self.cache.get(place) {
             return Ok(Some(stored));
         }
+        let epoch = self.cache.epoch();
         match self.look(place)? {
             Found::Stored(stored) => Ok(Some(stored)),
             Found::Absent => Ok(None),
             Found::Written(file, start, end) => {
                 let cached = self.read_record(&*file, place, start, end)?;
-                Ok(Some(self.cache.insert(place, cached)))
+                Ok(Some(self.cache.insert(place, cached, epoch)))
             }
         }
     }

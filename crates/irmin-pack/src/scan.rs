@@ -7,7 +7,7 @@ use irmin_core::StoreError;
 use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameHeader, FrameKind, FramePlace, HEADER_BYTES};
-use crate::place::narrow64;
+use crate::place::{narrow, narrow64};
 use crate::segment::SegmentHeader;
 
 /// A boundary between frames: where it is, and how many frames and records are before it.
@@ -25,6 +25,15 @@ impl Position {
         frames: 0,
         records: 0,
     };
+
+    /// The boundary behind a frame that starts here.
+    pub(crate) fn after(self, frame: &Frame<'_>) -> Self {
+        Self {
+            offset: self.offset + frame.length,
+            frames: self.frames + 1,
+            records: self.records + narrow(frame.records.len()),
+        }
+    }
 }
 
 /// A segment's file up to an offset.
@@ -65,6 +74,7 @@ impl Scan<'_> {
             damage: None,
         };
         let mut window = Window::default();
+        let mut next = 0;
         while scanned.position.offset < self.end {
             let position = scanned.position;
             let place = self.place(position);
@@ -82,14 +92,14 @@ impl Scan<'_> {
                     break;
                 }
             };
+            if let Err(damage) = check_numbers(&self.header, position, &frame, &mut next) {
+                scanned.damage = Some(damage);
+                break;
+            }
             visit(position, &frame)?;
             scanned.synced = scanned.synced.max(frame.synced);
             scanned.last = Some(frame.kind);
-            scanned.position = Position {
-                offset: position.offset + frame.length,
-                frames: position.frames + 1,
-                records: position.records + crate::place::narrow(frame.records.len()),
-            };
+            scanned.position = position.after(&frame);
         }
         Ok(scanned)
     }
@@ -169,6 +179,34 @@ impl Scan<'_> {
         let start = (offset - window.start) as usize;
         Ok(window.bytes.get(start..start + count).unwrap_or_default())
     }
+}
+
+/// Only what a collection wrote keeps records under numbers of their own, and nothing else; the
+/// numbers rise.
+fn check_numbers(
+    header: &SegmentHeader,
+    position: Position,
+    frame: &Frame<'_>,
+    next: &mut u32,
+) -> Result<(), Damage> {
+    let fits = match frame.kind {
+        FrameKind::Kept => header.is_sparse,
+        FrameKind::Checkpoint | FrameKind::End => true,
+        _ => !header.is_sparse,
+    };
+    let rises = frame.numbers.first().is_none_or(|first| first >= next);
+    if let Some(last) = frame.numbers.last() {
+        *next = last.saturating_add(1);
+    }
+    if fits && rises {
+        return Ok(());
+    }
+    let expected = match fits {
+        true => format!("records from number {next} on"),
+        false => format!("a frame of a segment of version {}", header.version()),
+    };
+    let found = format!("{:?}", frame.kind);
+    Err(Damage::new(u64::from(position.offset), expected, found))
 }
 
 /// Returns the length of a segment's file, which the format keeps below 4 GiB.

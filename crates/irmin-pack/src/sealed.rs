@@ -1,12 +1,13 @@
 //! A segment that is complete: its tables are read when first needed.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use irmin_core::{Id, StoreError};
 
 use crate::damage;
-use crate::files::{File, Files, MemoryFile};
+use crate::files::{File, Files};
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::layout::Layout;
 use crate::lock::lock;
@@ -23,8 +24,12 @@ pub(crate) struct Sealed {
     files: Arc<dyn Files>,
     layout: Arc<Layout>,
     counters: Arc<Counters>,
-    loaded: OnceLock<Loaded>,
-    loading: Mutex<()>,
+    /// Whether a sidecar that is made again is kept as a file.
+    may_write: bool,
+    loaded: OnceLock<Arc<Loaded>>,
+    /// Held while the tables are loaded, and while the segment's files are replaced.
+    pub(crate) loading: Mutex<()>,
+    is_sparse: OnceLock<bool>,
 }
 
 /// What is in memory of a segment that was used: 12 bytes an object.
@@ -32,13 +37,23 @@ pub(crate) struct Sealed {
 pub(crate) struct Loaded {
     pub(crate) file: Arc<dyn File>,
     pub(crate) meta: Meta,
-    sidecar: Arc<dyn File>,
+    sidecar: Body,
     offsets: Box<[u32]>,
+    /// The numbers of the records in order, where they have gaps: 4 bytes an object more.
+    gaps: Option<Box<[u32]>>,
     /// The first four bytes of each id, in order.
     prefixes: Box<[u32]>,
     /// The record numbers in the order of the ids. Not read from the disk one by one, because
     /// there they have only one checksum for all.
     numbers: Box<[u32]>,
+}
+
+/// Where the rest of a sidecar is.
+#[derive(Debug)]
+enum Body {
+    File(Arc<dyn File>),
+    /// Of a sidecar that cannot be kept.
+    Memory(Box<[u8]>),
 }
 
 impl Sealed {
@@ -47,19 +62,23 @@ impl Sealed {
         files: Arc<dyn Files>,
         layout: Arc<Layout>,
         counters: Arc<Counters>,
+        may_write: bool,
     ) -> Self {
         Self {
             number,
             files,
             layout,
             counters,
+            may_write,
             loaded: OnceLock::new(),
             loading: Mutex::new(()),
+            is_sparse: OnceLock::new(),
         }
     }
 
     /// Returns the segment's tables, reading the sidecar the first time, or the segment when the
-    /// sidecar is missing or damaged: then a new one is written.
+    /// sidecar is missing or damaged: then a new one is written, or kept in memory by a handle that
+    /// only reads.
     pub(crate) fn loaded(&self) -> Result<&Loaded, StoreError> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
@@ -68,34 +87,61 @@ impl Sealed {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
         }
-        let loaded = self.load()?;
+        let loaded = Arc::new(self.load()?);
         Ok(self.loaded.get_or_init(|| loaded))
     }
 
-    /// Returns the number of the record that holds the object. A search in memory, and a read of
+    /// Returns the segment's tables without keeping them for the next who asks.
+    pub(crate) fn peek(&self) -> Result<Arc<Loaded>, StoreError> {
+        let _guard = lock(&self.loading);
+        match self.loaded.get() {
+            Some(loaded) => Ok(Arc::clone(loaded)),
+            None => self.load().map(Arc::new),
+        }
+    }
+
+    /// Tells whether a collection took records out of the segment. Reads its header once.
+    pub(crate) fn is_sparse(&self) -> Result<bool, StoreError> {
+        if let Some(is_sparse) = self.is_sparse.get() {
+            return Ok(*is_sparse);
+        }
+        let is_sparse = match self.loaded.get() {
+            Some(loaded) => loaded.meta.segment.is_sparse,
+            None => self.open()?.1.is_sparse,
+        };
+        Ok(*self.is_sparse.get_or_init(|| is_sparse))
+    }
+
+    /// Returns the number of the last record that holds the object. A search in memory, and a read of
     /// 32 bytes for each id that starts with the same four bytes.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<u32>, StoreError> {
-        let loaded = self.loaded()?;
+        self.find_in(self.loaded()?, id, u32::MAX)
+    }
+
+    /// As [`find`](Self::find), in tables that were had before, below a number.
+    pub(crate) fn find_in(
+        &self,
+        loaded: &Loaded,
+        id: &Id,
+        below: u32,
+    ) -> Result<Option<u32>, StoreError> {
         let prefix = prefix(id);
         let first = first_at_least(&loaded.prefixes, prefix);
         let alike = loaded.prefixes.iter().skip(first);
+        let mut found = None;
         for (row, _) in (first..).zip(alike.take_while(|&&other| other == prefix)) {
             if self.id_at(loaded, loaded.meta.ids_at(), row)? == *id {
-                return Ok(loaded.numbers.get(row).copied());
+                let number = loaded.numbers.get(row).copied();
+                found = number.filter(|&number| number < below).or(found);
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Returns where a record starts and where the next one does, or the segment ends.
     pub(crate) fn span(&self, number: u32) -> Result<Option<(u32, u32)>, StoreError> {
         let loaded = self.loaded()?;
-        let number = number as usize;
-        let Some(&start) = loaded.offsets.get(number) else {
-            return Ok(None);
-        };
-        let next = loaded.offsets.get(number + 1).copied();
-        Ok(Some((start, next.unwrap_or(loaded.meta.covered.offset))))
+        Ok(loaded.row(number).and_then(|row| loaded.span(row)))
     }
 
     /// Appends the ids of commits in a range, at most `limit`, in order. A binary search by reads.
@@ -130,51 +176,50 @@ impl Sealed {
     fn id_at(&self, loaded: &Loaded, start: u64, row: usize) -> Result<Id, StoreError> {
         let mut bytes = [0; Id::BYTES];
         let offset = start + (row * Id::BYTES) as u64;
-        loaded
-            .sidecar
-            .read_at(&mut bytes, offset)
-            .map_err(damage::read(&self.layout.sidecar(self.number), offset))?;
+        let read = match &loaded.sidecar {
+            Body::File(file) => file.read_at(&mut bytes, offset),
+            Body::Memory(body) => read_at(body, &mut bytes, offset - Meta::BYTES as u64),
+        };
+        read.map_err(damage::read(&self.layout.sidecar(self.number), offset))?;
         Ok(Id::from_bytes(bytes))
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
-        let path = self.layout.segment(self.number);
-        let file = self.files.open(&path).map_err(damage::io("open", &path))?;
-        let header = SegmentHeader::read(&*file, &path, self.number)?;
-        let length = scan::length(&*file, &path)?;
-        let is_whole =
-            |sidecar: &Sidecar| sidecar.meta.is_complete && sidecar.meta.covered.offset == length;
-        let kept = read_sidecar(&*self.files, &self.layout, header)?
-            .and_then(Result::ok)
-            .filter(is_whole);
-        let path = self.layout.sidecar(self.number);
-        let (sidecar, in_memory) = match kept {
-            Some(sidecar) => (sidecar, None),
-            None => self.rebuild(&*file, header, length)?,
-        };
-        let sidecar_file = match in_memory {
-            Some(file) => file,
-            None => self.files.open(&path).map_err(damage::io("open", &path))?,
-        };
-        Ok(Loaded {
-            file,
-            sidecar: sidecar_file,
-            offsets: sidecar.offsets().collect(),
-            prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
-            numbers: sidecar.numbers().collect(),
-            meta: sidecar.meta,
-        })
+        let attempts = if self.may_write { 1 } else { READER_ATTEMPTS };
+        for _ in 0..attempts {
+            if let Some(loaded) = self.load_kept()? {
+                return Ok(loaded);
+            }
+        }
+        self.rebuild()
     }
 
-    fn rebuild(
-        &self,
-        file: &dyn File,
-        header: SegmentHeader,
-        length: u32,
-    ) -> Result<(Sidecar, Option<Arc<dyn File>>), StoreError> {
+    /// Loads the tables from the sidecar, if there is one of this very segment and all of it.
+    fn load_kept(&self) -> Result<Option<Loaded>, StoreError> {
+        let (file, header, length) = self.open()?;
+        let kept = open_sidecar(&*self.files, &self.layout, header)?;
+        Ok(kept.and_then(|(body, sidecar)| {
+            let sidecar = sidecar.ok()?;
+            let meta = &sidecar.meta;
+            (meta.is_complete && meta.covered.offset == length)
+                .then(|| loaded(file, &sidecar, Body::File(body)))
+        }))
+    }
+
+    fn open(&self) -> Result<(Arc<dyn File>, SegmentHeader, u32), StoreError> {
+        let path = self.layout.segment(self.number);
+        let file = self.files.open_read(&path);
+        let file = file.map_err(damage::io("open", &path))?;
+        let header = SegmentHeader::read(&*file, &path, self.number)?;
+        let length = scan::length(&*file, &path)?;
+        Ok((file, header, length))
+    }
+
+    fn rebuild(&self) -> Result<Loaded, StoreError> {
+        let (file, header, length) = self.open()?;
         let path = self.layout.segment(self.number);
         let scan = Scan {
-            file,
+            file: &*file,
             path: &path,
             header,
             end: length,
@@ -189,22 +234,83 @@ impl Sealed {
         }
         add(&self.counters.bytes_scanned, u64::from(length));
         let bytes = sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs);
-        let in_memory = match sidecar::write(&*self.files, &self.layout, &bytes, self.number) {
-            Err(StoreError::Full { .. }) => {
-                let file: Arc<dyn File> = Arc::new(MemoryFile(bytes.clone()));
-                Some(file)
-            }
+        let path = self.layout.sidecar(self.number);
+        let body = if self.may_write && self.keep(&bytes)? {
+            let kept = self.files.open_read(&path);
+            Body::File(kept.map_err(damage::io("open", &path))?)
+        } else {
+            Body::Memory(bytes.get(Meta::BYTES..).unwrap_or_default().into())
+        };
+        let sidecar = Sidecar::decode(bytes, header).map_err(|damage| damage.at(&path))?;
+        Ok(loaded(file, &sidecar, body))
+    }
+
+    /// Writes the sidecar; `false` when there is no room for it.
+    fn keep(&self, sidecar: &[u8]) -> Result<bool, StoreError> {
+        match sidecar::write(&*self.files, &self.layout, sidecar, self.number) {
+            Err(StoreError::Full { .. }) => Ok(false),
             written => {
                 written?;
                 add(&self.counters.syncs, 1);
-                self.counters.wrote(bytes.len());
-                None
+                self.counters.wrote(sidecar.len());
+                Ok(true)
             }
-        };
-        let sidecar = Sidecar::decode(bytes, header)
-            .map_err(|damage| damage.at(&self.layout.sidecar(self.number)))?;
-        Ok((sidecar, in_memory))
+        }
     }
+}
+
+impl Loaded {
+    /// How many records there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Returns which of the records, in their order, has this number.
+    pub(crate) fn row(&self, number: u32) -> Option<usize> {
+        match &self.gaps {
+            None => ((number as usize) < self.len()).then_some(number as usize),
+            Some(gaps) => gaps.binary_search(&number).ok(),
+        }
+    }
+
+    /// Returns the number of a record.
+    pub(crate) fn number(&self, row: usize) -> Option<u32> {
+        match &self.gaps {
+            None => u32::try_from(row).ok(),
+            Some(gaps) => gaps.get(row).copied(),
+        }
+    }
+
+    /// Returns where a record starts and where the next one does, or the segment ends.
+    pub(crate) fn span(&self, row: usize) -> Option<(u32, u32)> {
+        let start = *self.offsets.get(row)?;
+        let next = self.offsets.get(row + 1).copied();
+        Some((start, next.unwrap_or(self.meta.covered.offset)))
+    }
+}
+
+fn loaded(file: Arc<dyn File>, sidecar: &Sidecar, body: Body) -> Loaded {
+    let gaps = sidecar.meta.segment.is_sparse.then(|| {
+        let mut numbers: Box<[u32]> = sidecar.numbers().collect();
+        numbers.sort_unstable();
+        numbers
+    });
+    Loaded {
+        file,
+        gaps,
+        sidecar: body,
+        offsets: sidecar.offsets().collect(),
+        prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
+        numbers: sidecar.numbers().collect(),
+        meta: sidecar.meta.clone(),
+    }
+}
+
+fn read_at(bytes: &[u8], buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let found = bytes.get(start..).and_then(|rest| rest.get(..buffer.len()));
+    buffer.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+    Ok(())
 }
 
 /// A complete segment ends with a frame that says so: else its end was lost.
@@ -213,16 +319,28 @@ pub(crate) fn not_complete(last: Option<FrameKind>, length: u32) -> Option<damag
         .then(|| damage::Damage::ends(u64::from(length), "the frame that ends the segment"))
 }
 
-/// Reads and checks a segment's sidecar; `None` when there is none.
+/// Reads and checks a segment's sidecar; `None` when there is none, or one of the segment as it
+/// was before a collection wrote it anew.
 pub(crate) fn read_sidecar(
     files: &dyn Files,
     layout: &Layout,
     header: SegmentHeader,
 ) -> Result<Option<Result<Sidecar, damage::Damage>>, StoreError> {
+    Ok(open_sidecar(files, layout, header)?.map(|(_, sidecar)| sidecar))
+}
+
+/// A sidecar's file, and what it holds.
+type Opened = (Arc<dyn File>, Result<Sidecar, damage::Damage>);
+
+fn open_sidecar(
+    files: &dyn Files,
+    layout: &Layout,
+    header: SegmentHeader,
+) -> Result<Option<Opened>, StoreError> {
     let path = layout.sidecar(header.number);
-    let file = match files.open(&path) {
+    let file = match files.open_read(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(damage::io("open", &path)(error)),
     };
     let length = file.length().map_err(damage::io("measure", &path))?;
@@ -231,16 +349,16 @@ pub(crate) fn read_sidecar(
         .ok()
         .filter(|&l| l <= SIDECAR_BYTES_MAX)
     else {
-        return Ok(Some(Err(damage::Damage::new(
-            0,
-            "a sidecar",
-            "a larger file",
-        ))));
+        let damage = damage::Damage::new(0, "a sidecar", "a larger file");
+        return Ok(Some((file, Err(damage))));
     };
     let mut bytes = vec![0; length];
     file.read_at(&mut bytes, 0)
         .map_err(damage::read(&path, 0))?;
-    Ok(Some(Sidecar::decode(bytes, header)))
+    if Meta::is_stale(&bytes, header) {
+        return Ok(None);
+    }
+    Ok(Some((file, Sidecar::decode(bytes, header))))
 }
 
 /// What a segment's frames amount to.
@@ -257,7 +375,7 @@ impl Replay {
             table: Table::with_capacity(sidecar.ids().len()),
             ..Self::default()
         };
-        replay.apply_refs(&sidecar.refs()?);
+        apply_refs(&mut replay.refs, &sidecar.refs()?);
         let mut ids = vec![None; sidecar.ids().len()];
         for (id, number) in sidecar.ids().zip(sidecar.numbers()) {
             *ids.get_mut(number as usize)? = Some(id);
@@ -280,23 +398,32 @@ impl Replay {
     }
 
     fn apply(&mut self, frame: &Frame<'_>) {
-        for ((offset, record), id) in frame.records.iter().zip(&frame.ids) {
-            let bytes = record.payload.len();
-            self.table.push(*offset, *id, record.kind, bytes);
-        }
-        if frame.kind == FrameKind::Checkpoint {
-            self.refs.clear();
-        }
-        self.apply_refs(&frame.changes);
+        apply(frame, &mut self.table, &mut self.refs);
     }
+}
 
-    fn apply_refs(&mut self, changes: &[RefChange]) {
-        for change in changes {
-            match change.target {
-                Some(id) => self.refs.insert(change.name.clone(), id),
-                None => self.refs.remove(&change.name),
-            };
+/// Adds what a frame says to what is known of a segment and of all names.
+pub(crate) fn apply(frame: &Frame<'_>, table: &mut Table, refs: &mut BTreeMap<String, Id>) {
+    let numbers = frame.ids.iter().zip(&frame.numbers);
+    for ((offset, record), (id, number)) in frame.records.iter().zip(numbers) {
+        let kind = (record.kind, record.payload.len());
+        match frame.kind {
+            FrameKind::Kept => table.push_kept(*number, *offset, *id, kind),
+            _ => table.push(*offset, *id, kind.0, kind.1),
         }
+    }
+    if frame.kind == FrameKind::Checkpoint {
+        refs.clear();
+    }
+    apply_refs(refs, &frame.changes);
+}
+
+fn apply_refs(refs: &mut BTreeMap<String, Id>, changes: &[RefChange]) {
+    for change in changes {
+        match change.target {
+            Some(id) => refs.insert(change.name.clone(), id),
+            None => refs.remove(&change.name),
+        };
     }
 }
 
@@ -326,6 +453,8 @@ fn prefix(id: &Id) -> u32 {
     u32::from_be_bytes(bytes)
 }
 
+/// How often a reader looks for the sidecar of the segment: both may just be replaced.
+const READER_ATTEMPTS: usize = 3;
 const SIDECAR_BYTES_MAX: usize = 1 << 32;
 
 #[cfg(test)]

@@ -1,26 +1,24 @@
 //! The engine as its users see it.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use irmin_core::{
     Collect, CollectProgress, CollectReport, Durability, Engine, Hold, Holds, Id, IdPrefix, Key,
-    Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore, Signal, StoreError, StoreId,
-    StoreStats, Stored, VerifyProgress, VerifyReport,
+    Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore, StoreError, StoreId, StoreStats,
+    Stored, VerifyProgress, VerifyReport,
 };
 
-use crate::active::State;
-use crate::cache::Cache;
+use crate::collect::Collection;
 use crate::files::File;
-use crate::layout::Layout;
 use crate::lock::read;
+use crate::log::Log;
 use crate::options::Options;
 use crate::poison::Poison;
 use crate::queue::Queue;
-use crate::stats::{Counters, get};
 use crate::sync::{Deferred, SyncPoint};
 
 /// A repository in a directory, opened for reading and writing by this process alone.
@@ -56,9 +54,7 @@ pub struct PackStore {
 /// What the handle and its background thread share.
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) layout: Arc<Layout>,
-    pub(crate) options: Options,
-    pub(crate) state: RwLock<State>,
+    pub(crate) log: Log,
     /// Held by whoever changes `state` or writes to a file; room for the links of an object.
     pub(crate) writer: Mutex<Vec<Option<Locator>>>,
     /// In which order the lock above is taken.
@@ -66,16 +62,21 @@ pub(crate) struct Inner {
     pub(crate) sync: SyncPoint,
     pub(crate) deferred: Deferred,
     pub(crate) poison: Poison,
-    pub(crate) cache: Cache,
-    pub(crate) counters: Arc<Counters>,
     pub(crate) is_closed: AtomicBool,
-    pub(crate) id: StoreId,
-    /// Counts the changes of names, and wakes who waits for one.
-    pub(crate) changes: Signal,
     /// The commits that this process keeps from being collected.
     pub(crate) holds: Holds,
+    pub(crate) collection: Collection,
     /// Open as long as the store: the lock of the system goes with it.
     pub(crate) lock: Arc<dyn File>,
+}
+
+/// A writer reads as everybody does.
+impl Deref for Inner {
+    type Target = Log;
+
+    fn deref(&self) -> &Log {
+        &self.log
+    }
 }
 
 impl PackStore {
@@ -178,10 +179,7 @@ impl ObjectStore for PackStore {
     }
 
     fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
-        for id in ids {
-            out.push(self.inner.find(id, usize::MAX)?.is_some());
-        }
-        Ok(())
+        self.inner.contains_many(ids, out)
     }
 
     fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
@@ -191,16 +189,11 @@ impl ObjectStore for PackStore {
 
 impl RefStore for PackStore {
     fn get_ref(&self, name: &str) -> Result<Option<Id>, StoreError> {
-        Ok(read(&self.inner.state).refs.get(name).copied())
+        Ok(self.inner.log.get_ref(name))
     }
 
     fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Id)>, StoreError> {
-        let state = read(&self.inner.state);
-        let from = state.refs.range(prefix.to_owned()..);
-        Ok(from
-            .take_while(|(name, _)| name.starts_with(prefix))
-            .map(|(name, id)| (name.clone(), *id))
-            .collect())
+        Ok(self.inner.log.list_refs(prefix))
     }
 
     fn compare_and_swap(
@@ -236,7 +229,7 @@ impl RefStore for PackStore {
 
 impl Engine for PackStore {
     fn url(&self) -> String {
-        format!("pack:{}", self.inner.layout.dir.display())
+        self.inner.log.url()
     }
 
     fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {
@@ -248,44 +241,14 @@ impl Engine for PackStore {
     }
 
     fn hold(&self, commit: Id) -> Result<Hold, StoreError> {
-        Ok(self.inner.holds.hold(commit))
+        self.inner.hold(commit)
     }
 
     fn collect(
         &self,
-        _collect: &Collect<'_>,
-        _control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+        collect: &Collect<'_>,
+        control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
     ) -> Result<CollectReport, StoreError> {
-        Ok(CollectReport::default())
-    }
-}
-
-impl Inner {
-    fn stats(&self) -> Result<StoreStats, StoreError> {
-        let mut stats = StoreStats::default();
-        let state = read(&self.state);
-        let sealed = Arc::clone(&state.sealed);
-        let mut kinds = state.active.table.kinds;
-        stats.refs = state.refs.len() as u64;
-        stats.segment_bytes = u64::from(state.active.written.offset);
-        stats.pending_bytes = state.active.pending_bytes() as u64;
-        drop(state);
-        for segment in sealed.iter() {
-            let meta = &segment.loaded()?.meta;
-            stats.segment_bytes += u64::from(meta.covered.offset);
-            for (sum, kind) in kinds.iter_mut().zip(meta.kinds) {
-                *sum += kind;
-            }
-        }
-        stats.segments = sealed.len() as u64 + 1;
-        [stats.blobs, stats.chunk_lists, stats.nodes, stats.commits] = kinds;
-        stats.cache_bytes = self.cache.bytes();
-        stats.syncs = get(&self.counters.syncs);
-        stats.writes = get(&self.counters.writes);
-        stats.bytes_written = get(&self.counters.bytes_written);
-        stats.reads = get(&self.counters.reads);
-        stats.bytes_scanned = get(&self.counters.bytes_scanned);
-        stats.bytes_cut = get(&self.counters.bytes_cut);
-        Ok(stats)
+        self.inner.collect(collect, control)
     }
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use irmin_core::{Id, Kind, StoreError, VerifyProgress, VerifyReport};
 
+use crate::collect::bits::Bits;
 use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
+use crate::log::Log;
 use crate::place::Place;
+use crate::record::leaves_out;
 use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
 use crate::segment::SegmentHeader;
-use crate::sidecar::{Sidecar, sorted_by_id};
+use crate::sidecar::Sidecar;
 use crate::stats::get;
 use crate::store::Inner;
 
@@ -22,16 +25,27 @@ impl Inner {
         &self,
         progress: &mut dyn FnMut(VerifyProgress),
     ) -> Result<VerifyReport, StoreError> {
+        // A collection waits too, before it replaces the next segment.
+        let _replacing = lock(&self.collection.replacing);
         // Writers wait: what they do would look like damage half way.
         let _turn = self.queue.enter(usize::MAX)?;
         let _writer = lock(&self.writer);
+        self.log.verify(progress)
+    }
+}
+
+impl Log {
+    pub(crate) fn verify(
+        &self,
+        progress: &mut dyn FnMut(VerifyProgress),
+    ) -> Result<VerifyReport, StoreError> {
         let state = read(&self.state);
         let mut numbers: Vec<u32> = state.sealed.iter().map(|segment| segment.number).collect();
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         drop(state);
         let mut verifier = Verifier {
-            inner: self,
+            log: self,
             report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
@@ -52,10 +66,10 @@ impl Inner {
 }
 
 struct Verifier<'a> {
-    inner: &'a Inner,
+    log: &'a Log,
     report: VerifyReport,
-    /// How many records each segment has.
-    records: BTreeMap<u32, u32>,
+    /// The numbers of the records that each segment has: a bit a record.
+    records: BTreeMap<u32, Bits>,
     /// The refs according to the files.
     refs: BTreeMap<String, Id>,
     /// What the refs of this handle point to, and whether a commit with that id was seen.
@@ -66,7 +80,8 @@ struct Verifier<'a> {
 #[derive(Default)]
 struct Seen {
     offsets: Vec<u32>,
-    ids: Vec<Id>,
+    /// The ids with the numbers of their records.
+    by_id: Vec<(Id, u32)>,
     commits: Vec<Id>,
 }
 
@@ -74,8 +89,8 @@ impl Verifier<'_> {
     fn bytes_total(&self, numbers: &[u32]) -> Result<u64, StoreError> {
         let mut total = 0;
         for &number in numbers {
-            let path = self.inner.layout.segment(number);
-            match self.inner.options.files.open(&path) {
+            let path = self.log.layout.segment(number);
+            match self.log.options.files.open_read(&path) {
                 Ok(file) => total += file.length().map_err(damage::io("measure", &path))?,
                 // What is missing is told of later.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -86,8 +101,8 @@ impl Verifier<'_> {
     }
 
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
-        let path = self.inner.layout.segment(number);
-        let opened = self.inner.options.files.open(&path);
+        let path = self.log.layout.segment(number);
+        let opened = self.log.options.files.open_read(&path);
         let file = match opened.map_err(damage::io("open", &path)) {
             Ok(file) => file,
             Err(error) => return self.problem(error),
@@ -118,11 +133,11 @@ impl Verifier<'_> {
         header: SegmentHeader,
         is_newest: bool,
     ) -> Result<(), StoreError> {
-        let path = self.inner.layout.segment(header.number);
+        let path = self.log.layout.segment(header.number);
         let mut end = scan::length(&**file, &path)?;
         if is_newest {
             // What may follow was never acknowledged and is yet to be cut off.
-            end = end.min(read(&self.inner.state).active.written.offset);
+            end = end.min(read(&self.log.state).active.written.offset);
         }
         let scan = Scan {
             file: &**file,
@@ -131,11 +146,11 @@ impl Verifier<'_> {
             end,
         };
         let mut seen = Seen::default();
+        self.records.insert(header.number, Bits::default());
         let scanned = scan.run(Position::START, &mut |position, frame| {
             self.frame(&scan, position, frame, &mut seen);
             Ok(())
         })?;
-        self.records.insert(header.number, scanned.position.records);
         self.report.bytes += u64::from(end);
         let is_damaged = scanned.damage.is_some();
         let lost_end = not_complete(scanned.last, end).filter(|_| !is_newest);
@@ -156,10 +171,11 @@ impl Verifier<'_> {
             let damage = Damage::new(u64::from(at.offset), "a checkpoint first and only", found);
             self.report.problems.push(damage.at(scan.path));
         }
-        for (index, ((offset, record), id)) in frame.records.iter().zip(&frame.ids).enumerate() {
+        let numbers = frame.numbers.iter().zip(&frame.ids);
+        for ((offset, record), (number, id)) in frame.records.iter().zip(numbers) {
             self.report.objects += 1;
             seen.offsets.push(*offset);
-            seen.ids.push(*id);
+            seen.by_id.push((*id, *number));
             if record.kind == Kind::Commit {
                 self.report.commits += 1;
                 seen.commits.push(*id);
@@ -167,14 +183,20 @@ impl Verifier<'_> {
                     *is_there = true;
                 }
             }
-            let own = u64::from(at.records) + index as u64;
-            for link in &record.links {
+            let place = Place {
+                segment: scan.header.number,
+                number: *number,
+            };
+            for (index, link) in record.links.iter().enumerate() {
+                if leaves_out(record.cut, index) {
+                    continue;
+                }
                 let Some(target) = link.map(Place::of) else {
                     self.report.links_unknown += 1;
                     continue;
                 };
                 self.report.links += 1;
-                if !self.is_stored(target, scan.header.number, own) {
+                if !self.is_stored(target, place) {
                     let expected = format!(
                         "record {} in segment {}, which a link names",
                         target.number, target.segment
@@ -183,18 +205,17 @@ impl Verifier<'_> {
                     self.report.problems.push(damage.at(scan.path));
                 }
             }
+            if let Some(bits) = self.records.get_mut(&place.segment) {
+                bits.set(place.number);
+            }
         }
         self.apply(frame.kind, &frame.changes);
     }
 
     /// Objects are stored after those that they link to.
-    fn is_stored(&self, target: Place, segment: u32, own: u64) -> bool {
-        if target.segment == segment {
-            return u64::from(target.number) < own;
-        }
-        self.records
-            .get(&target.segment)
-            .is_some_and(|&records| target.number < records)
+    fn is_stored(&self, target: Place, place: Place) -> bool {
+        let bits = self.records.get(&target.segment);
+        target < place && bits.is_some_and(|bits| bits.get(target.number))
     }
 
     fn apply(&mut self, kind: FrameKind, changes: &[RefChange]) {
@@ -216,9 +237,9 @@ impl Verifier<'_> {
         end: Position,
         is_newest: bool,
     ) -> Result<(), StoreError> {
-        let path = self.inner.layout.sidecar(header.number);
-        let files = &*self.inner.options.files;
-        let damage = match read_sidecar(files, &self.inner.layout, header)? {
+        let path = self.log.layout.sidecar(header.number);
+        let files = &*self.log.options.files;
+        let damage = match read_sidecar(files, &self.log.layout, header)? {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
@@ -231,7 +252,7 @@ impl Verifier<'_> {
     }
 
     fn refs(&mut self, refs: &BTreeMap<String, Id>) {
-        let newest = read(&self.inner.state).active.path.clone();
+        let newest = read(&self.log.state).active.path.clone();
         if self.refs != *refs && self.report.is_clean() {
             let expected = format!("{} refs", refs.len());
             let found = format!("{} refs, or other ones", self.refs.len());
@@ -261,7 +282,8 @@ fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Op
     if !sidecar.offsets().eq(offsets.iter().copied()) {
         return wrong("the offsets of the segment's records");
     }
-    let sorted = sorted_by_id(seen.ids.get(..records).unwrap_or_default());
+    let mut sorted = seen.by_id.get(..records).unwrap_or_default().to_vec();
+    sorted.sort_unstable();
     if !sidecar.ids().zip(sidecar.numbers()).eq(sorted) {
         return wrong("the ids of the segment's records");
     }

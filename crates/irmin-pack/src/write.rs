@@ -12,7 +12,6 @@ use crate::lock::{lock, read, write};
 use crate::place::{Place, narrow64};
 use crate::record;
 use crate::scan::Position;
-use crate::sealed::Sealed;
 use crate::segment;
 use crate::sidecar;
 use crate::stats::add;
@@ -23,14 +22,20 @@ impl Inner {
         for object in objects {
             check_size(object)?;
         }
+        if objects.iter().any(|object| !object.cut.is_none()) {
+            self.need_version_2()?;
+        }
         let _turn = self.queue.enter(self.options.writers_max)?;
         let mut links = lock(&self.writer);
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
         for object in objects {
-            let place = match self.find(&object.id, SEGMENTS_SEARCHED)? {
-                Some(place) => place,
-                None => self.append(object, &mut links)?,
+            let place = match self.find_kept(&object.id, SEGMENTS_SEARCHED)? {
+                Some(place) if self.is_as_whole(place, object)? => {
+                    self.collection.touch(place);
+                    place
+                }
+                _ => self.append(object, &mut links)?,
             };
             keys.push(Key {
                 id: object.id,
@@ -58,6 +63,7 @@ impl Inner {
         }
         let is_empty = edits.is_empty() && state.active.pending_bytes() == 0;
         drop(state);
+        self.check_edits(edits)?;
         if !is_empty {
             self.make_room(names)?;
             self.write_frame(FrameKind::Transaction, edits)?;
@@ -160,13 +166,8 @@ impl Inner {
         self.make_room(record::length_max(object))?;
         self.write_if_full()?;
         links.clear();
-        for link in object.links {
-            links.push(match link.locator {
-                Some(locator) => Some(locator),
-                None => self
-                    .find(&link.id, SEGMENTS_SEARCHED)?
-                    .and_then(Place::locator),
-            });
+        for (index, link) in object.links.iter().enumerate() {
+            links.push(self.link(object, index, link, SEGMENTS_SEARCHED)?);
         }
         let mut state = write(&self.state);
         let place = state.active.push(object, links);
@@ -213,7 +214,9 @@ impl Inner {
 
     /// Completes the newest segment and begins the next. Four syncs.
     pub(crate) fn roll(&self) -> Result<(), StoreError> {
-        self.write_frame(FrameKind::End, &[])?;
+        if !read(&self.state).active.is_complete {
+            self.write_frame(FrameKind::End, &[])?;
+        }
         self.next_segment()
     }
 
@@ -255,21 +258,19 @@ impl Inner {
         Ok(())
     }
 
-    pub(crate) fn sealed(&self, number: u32) -> Sealed {
-        Sealed::new(
-            number,
-            Arc::clone(&self.options.files),
-            Arc::clone(&self.layout),
-            Arc::clone(&self.counters),
-        )
-    }
-
     /// Writes the pending records and the edits as one frame. One write. Called by the holder of
     /// the writer's lock.
     ///
     /// When there is no room, nothing has changed: the edits are forgotten, the records wait.
-    fn write_frame(&self, kind: FrameKind, edits: &[RefEdit]) -> Result<(), StoreError> {
-        if read(&self.state).active.is_ragged {
+    pub(crate) fn write_frame(&self, kind: FrameKind, edits: &[RefEdit]) -> Result<(), StoreError> {
+        let (is_complete, is_ragged) = {
+            let active = &read(&self.state).active;
+            (active.is_complete, active.is_ragged)
+        };
+        if is_complete {
+            self.next_segment()?;
+        }
+        if is_ragged {
             self.cut_rest()?;
         }
         let synced = self.sync.synced();

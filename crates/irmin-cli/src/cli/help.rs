@@ -18,7 +18,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Fork and merge",
         &["branch", "tag", "merge", "reset", "revert", "rules"],
     ),
-    ("Look after the repository", &["verify", "stats", "dot"]),
+    (
+        "Look after the repository",
+        &["gc", "pin", "verify", "stats", "dot"],
+    ),
     ("Set up the shell", &["completions", "man"]),
 ];
 

@@ -9,6 +9,7 @@ mod diff;
 mod dot;
 mod dump;
 mod export;
+mod gc;
 mod get;
 mod import;
 mod init;
@@ -18,6 +19,7 @@ mod ls;
 mod man;
 mod merge;
 mod names;
+mod pin;
 mod register;
 mod reset;
 mod revert;
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     Rules(rules::Args),
     Counter(counter::Args),
     Register(register::Args),
+    Gc(gc::Args),
+    Pin(pin::Args),
     Verify(verify::Args),
     Stats(stats::Args),
     Dot(dot::Args),
@@ -97,6 +101,8 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Rules(args) => rules::run(args, context),
         Command::Counter(args) => counter::run(args, context),
         Command::Register(args) => register::run(args, context),
+        Command::Gc(args) => gc::run(args, context),
+        Command::Pin(args) => pin::run(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Stats(args) => stats::run(args, context),
         Command::Dot(args) => dot::run(args, context),

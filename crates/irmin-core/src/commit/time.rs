@@ -247,6 +247,12 @@ fn civil_from_days(days: i128) -> (i128, i128, i128) {
     (year, (month + 2) % 12 + 1, day)
 }
 
+/// Returns the number of the month that a day is in, counted from January of year 0.
+pub(crate) fn calendar_month(days: i64) -> i64 {
+    let (year, month, _) = civil_from_days(days.into());
+    i64::try_from(year * 12 + month - 1).unwrap_or_default()
+}
+
 fn days_in_month(year: i128, month: i128) -> i128 {
     match month {
         4 | 6 | 9 | 11 => 30,

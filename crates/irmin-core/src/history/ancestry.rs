@@ -83,8 +83,9 @@ impl History<'_> {
     /// Looks at the commits of both sides down to where they meet for good.
     ///
     /// # Errors
-    /// [`HistoryError::TooFar`] at the limit, which is never taken for "none"; the others when the
-    /// store fails or lacks a commit.
+    /// [`HistoryError::TooFar`] at the limit, and [`HistoryError::Cut`] when the answer may lie in
+    /// what was cut off: neither is ever taken for "none"; the others when the store fails or lacks
+    /// a commit.
     pub fn lowest_common_ancestors(
         &self,
         left: &[Id],
@@ -103,7 +104,7 @@ impl History<'_> {
                 }
                 self.check(meeting.visited)?;
             }
-            Ok(Step::Done(meeting.ids(table)))
+            meeting.ids(table).map(Step::Done)
         })
     }
 }
@@ -118,6 +119,8 @@ struct Meeting {
     /// count as having neither.
     open: [usize; 4],
     found: Vec<Number>,
+    /// A commit looked at whose parents were left out.
+    cut: Option<Id>,
     visited: usize,
 }
 
@@ -127,6 +130,7 @@ impl Meeting {
             frontier: Frontier::default(),
             open: [0; 4],
             found: Vec::new(),
+            cut: None,
             visited: 0,
         };
         let marked = |marks| move |&number: &Number| (number, marks);
@@ -149,6 +153,9 @@ impl Meeting {
         let mut marks = self.frontier.marks(commit);
         self.visited += 1;
         self.open[side(marks)] -= 1;
+        if table.cut(commit).parents {
+            self.cut = Some(table.key(commit).id);
+        }
         if side(marks) == usize::from(BOTH) {
             self.found.push(commit);
             marks |= STALE;
@@ -168,10 +175,13 @@ impl Meeting {
         self.open[side(before.unwrap_or_default() | added)] += 1;
     }
 
-    fn ids(&self, table: &Table) -> Vec<Id> {
+    fn ids(&self, table: &Table) -> Result<Vec<Id>, HistoryError> {
         let mut ids: Vec<Id> = self.found.iter().map(|&n| table.key(n).id).collect();
         ids.sort_unstable();
-        ids
+        match self.cut {
+            Some(id) if ids.is_empty() => Err(HistoryError::Cut { id }),
+            _ => Ok(ids),
+        }
     }
 }
 

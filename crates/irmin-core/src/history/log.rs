@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::frontier::{Frontier, Next};
 use super::{History, HistoryError};
 use crate::graph::{Number, SharedTable, Step, Table, index};
-use crate::{Id, Key, ObjectStore};
+use crate::{Cut, Id, Key, ObjectStore};
 
 /// Reached from the commits that the log starts at, from those that it excludes.
 const INCLUDED: u8 = 1;
@@ -32,6 +32,8 @@ pub struct LogEntry {
     pub parents: Vec<Key>,
     /// Its generation.
     pub generation: u32,
+    /// What is left out beneath it: its contents, or the history before it.
+    pub cut: Cut,
     /// When the committer made it, in seconds since 1970-01-01T00:00Z.
     pub seconds: i64,
 }
@@ -282,6 +284,7 @@ fn entry(table: &Table, commit: Number) -> LogEntry {
         key: table.key(commit),
         parents: parents.map(|&parent| table.key(parent)).collect(),
         generation: table.generation(commit),
+        cut: table.cut(commit),
         seconds: table.time(commit),
     }
 }

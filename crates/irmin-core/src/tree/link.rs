@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+
 use super::bucket::{Bucket, Sub};
 use super::inner::Inner;
 use crate::error::{DecodeError, Error, Result};
@@ -207,13 +209,16 @@ impl Node {
             store,
             locators: &stored.links,
         };
-        let node = match stored.bytes.get(2) {
+        Self::parse(&stored.bytes, places).map_err(|source| Error::Decode { id, source })
+    }
+
+    fn parse(bytes: &Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
+        match bytes.get(2) {
             Some(&super::bucket::SHAPE_BUCKET) => {
-                Bucket::decode(stored.bytes.clone(), places).map(Self::Bucket)
+                Bucket::decode(bytes.clone(), places).map(Self::Bucket)
             }
-            _ => Inner::decode(&stored.bytes, places).map(Self::Inner),
-        };
-        node.map_err(|source| Error::Decode { id, source })
+            _ => Inner::decode(bytes, places).map(Self::Inner),
+        }
     }
 
     /// Returns how many nodes and large blobs the node points to.
@@ -262,6 +267,21 @@ impl Node {
             }
         }
     }
+}
+
+/// Returns the ids of what an encoded node points to, in the order of its encoding.
+pub(crate) fn node_links(bytes: &Bytes) -> Result<Vec<Id>, DecodeError> {
+    let places = Places {
+        store: StoreId::fresh(),
+        locators: &[],
+    };
+    let node = Node::parse(bytes, places)?;
+    let mut ids = Vec::with_capacity(node.refs());
+    node.for_each_ref(&mut |target| match target {
+        Ref::Node(link) => ids.extend(link.known_id()),
+        Ref::Blob(cell) => ids.push(cell.id),
+    });
+    Ok(ids)
 }
 
 /// What a node points to.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub use blob::{Blob, INLINE_BYTES_MAX, Mode};
 pub use diff::{Change, Difference};
 pub use entry::{Entry, EntryKind};
+pub(crate) use link::node_links;
 pub use list::Listing;
 pub(crate) use lockstep::{Row, lockstep};
 pub use stats::TreeStats;

@@ -4,6 +4,8 @@
 
 mod behaviour;
 mod budgets;
+mod collect;
+mod collect_model;
 mod full_disk;
 mod golden;
 mod kill;

@@ -160,7 +160,9 @@ fn more_writers_than_may_wait_are_told_so_and_nothing_is_lost() {
                 let text = format!("commit {number}").repeat(40);
                 match commit(store, &format!("heads/{number}"), &text) {
                     Ok(_) => done.fetch_add(1, Ordering::Relaxed),
-                    Err(StoreError::Busy { waiting: 2 }) => busy.fetch_add(1, Ordering::Relaxed),
+                    Err(StoreError::TooManyWriters { waiting: 2 }) => {
+                        busy.fetch_add(1, Ordering::Relaxed)
+                    }
                     Err(error) => panic!("{error}"),
                 };
             });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod campaign;
+mod collect;
 mod damage;
 mod durability;
 mod failures;

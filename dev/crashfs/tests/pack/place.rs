@@ -1,5 +1,6 @@
 //! Where the stores of these tests are, how they are opened, and a commit.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,8 @@ use std::time::Duration;
 use irmin_core::{Durability, Id, Kind, Object, ObjectStore, RefEdit, RefStore, StoreError};
 use irmin_crashfs::{CrashFs, Random};
 use irmin_pack::{Options, PackStore};
+
+pub(crate) type Refs = BTreeMap<String, Id>;
 
 /// Small enough for many segments in a short script.
 pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {

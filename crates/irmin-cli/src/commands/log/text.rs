@@ -56,12 +56,26 @@ pub(crate) fn print(ui: &mut Ui, commit: &Commit, names: &Names) -> Result<(), F
         ui.line(format!("Commit: {}", person(&info.committer)))?;
     }
     ui.line(format!("Date:   {}", time(info.author.time())))?;
+    if let Some(cut) = left_out(commit) {
+        ui.line(format!("Kept:   {cut}"))?;
+    }
     ui.line("")?;
     for line in tame(&info.message).lines() {
         let line = format!("    {line}");
         ui.line(line.trim_end())?;
     }
     ui.line("")
+}
+
+/// Tells what is left out beneath a commit, if anything is.
+fn left_out(commit: &Commit) -> Option<&'static str> {
+    let cut = commit.cut();
+    match (cut.contents, cut.parents) {
+        (false, false) => None,
+        (true, false) => Some("without contents"),
+        (false, true) => Some("without the history before it"),
+        (true, true) => Some("without contents, without the history before it"),
+    }
 }
 
 /// Returns a commit on one line.
@@ -71,7 +85,9 @@ pub(crate) fn one_line(ui: &Ui, commit: &Commit, names: &Names) -> String {
     let subject = quote(commit.info().subject().as_bytes());
     let author = &commit.info().author;
     let who = quote(author.name());
-    let about = ui.paint(Style::Faint, format!("{who}, {}", time(author.time())));
+    let cut = left_out(commit).map_or(String::new(), |cut| format!(", kept {cut}"));
+    let about = format!("{who}, {}{cut}", time(author.time()));
+    let about = ui.paint(Style::Faint, about);
     format!("{id}{names} {subject}  {about}")
 }
 

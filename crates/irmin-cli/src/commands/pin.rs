@@ -1,0 +1,69 @@
+//! `irmin pin`.
+
+use super::names::{self, Named};
+use crate::context::Context;
+use crate::failure::{Failure, Outcome, Verdict};
+
+/// List the pins, or make or delete one
+///
+/// A pin keeps a commit with its contents and its history from 'irmin gc', as a tag does, but is
+/// never sent to other repositories.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The pin to make
+    name: Option<String>,
+    /// The commit to keep [default: the head of --branch]
+    #[arg(value_name = "REV")]
+    revision: Option<String>,
+    /// Delete this pin
+    #[arg(short, long, value_name = "NAME", conflicts_with = "name")]
+    delete: Option<String>,
+    /// List the pins
+    #[arg(short, long, conflicts_with_all = ["name", "delete"])]
+    list: bool,
+}
+
+pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
+    match (&args.delete, &args.name) {
+        (Some(name), _) => delete(context, name),
+        (None, Some(name)) => make(context, name, args.revision.as_deref().unwrap_or("@")),
+        (None, None) => list(context),
+    }
+}
+
+fn list(context: &mut Context) -> Outcome {
+    let pins = context.repo()?.pins()?.into_iter();
+    let named = pins.map(|(name, id)| Named {
+        name,
+        id,
+        is_current: None,
+    });
+    let named: Vec<Named> = named.collect();
+    names::list(context, &named)?;
+    Ok(Verdict::Done)
+}
+
+fn make(context: &mut Context, name: &str, revision: &str) -> Outcome {
+    let commit = context.resolve(revision)?;
+    if !context.repo()?.pin(name, &commit)? {
+        return Err(Failure::new(format!("there is a pin '{name}' already"))
+            .hint(format!("'irmin pin -d {name}' deletes it")));
+    }
+    names::made(context, name, &commit)?;
+    Ok(Verdict::Done)
+}
+
+fn delete(context: &mut Context, name: &str) -> Outcome {
+    let repo = context.repo()?;
+    let found = repo.pins()?.into_iter().find(|(pin, _)| pin == name);
+    match found {
+        Some((_, id)) if repo.remove_pin(name)? => {
+            names::deleted(context, name, id)?;
+            Ok(Verdict::Done)
+        }
+        _ => {
+            context.ui.say(format!("there is no pin '{name}'"));
+            Ok(Verdict::No)
+        }
+    }
+}

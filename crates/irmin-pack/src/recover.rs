@@ -1,0 +1,131 @@
+//! The newest segment, as it was left or as far as it was written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use irmin_core::{Id, StoreError};
+
+use crate::active::Active;
+use crate::damage::{self, Damage};
+use crate::files::{File, Files};
+use crate::frame::FrameKind;
+use crate::layout::Layout;
+use crate::scan::{self, Position, Scan};
+use crate::sealed::{Replay, read_sidecar};
+use crate::segment::SegmentHeader;
+use crate::sidecar::Sidecar;
+use crate::stats::{Counters, add};
+
+/// What the newest segment says.
+pub(crate) struct Recovered {
+    pub(crate) active: Active,
+    pub(crate) refs: BTreeMap<String, Id>,
+    /// Up to which offset the segment is known to be durable.
+    pub(crate) synced: u64,
+    /// How long the file was.
+    end: u32,
+    /// What is wrong behind the last good frame.
+    damage: Option<Damage>,
+}
+
+impl Recovered {
+    /// Reads what the sidecar knows and replays the frames after it, up to the first bad one.
+    pub(crate) fn read(
+        files: &dyn Files,
+        layout: &Layout,
+        number: u32,
+        file: Arc<dyn File>,
+        counters: &Counters,
+    ) -> Result<Self, StoreError> {
+        let path = layout.segment(number);
+        let header = SegmentHeader::read(&*file, &path, number)?;
+        if header.is_sparse {
+            // What a collection wrote is followed by another segment, and says nothing of refs.
+            let damage = Damage::new(8, "a segment that no collection wrote, as the last", "one");
+            return Err(damage.at(&path));
+        }
+        let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
+        // After the sidecar: a writer that goes on meanwhile must not look like lost bytes.
+        let end = scan::length(&*file, &path)?;
+        let (mut replay, from) = start(sidecar.as_ref());
+        if from.offset > end {
+            let expected = format!("{} durable bytes", from.offset);
+            return Err(Damage::ends(u64::from(end), &expected).at(&path));
+        }
+        let scan = Scan {
+            file: &*file,
+            path: &path,
+            header,
+            end,
+        };
+        let scanned = replay.run(&scan, from)?;
+        let position = scanned.position;
+        add(
+            &counters.bytes_scanned,
+            u64::from(position.offset - from.offset),
+        );
+        let was_complete = sidecar.is_some_and(|sidecar| sidecar.meta.is_complete);
+        let last = scanned.last;
+        let mut active = Active::new(header, path, file, replay.table, position);
+        active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
+        active.is_complete = last.map_or(was_complete, |last| last == FrameKind::End);
+        active.covered = from.offset;
+        Ok(Self {
+            active,
+            refs: replay.refs,
+            synced: u64::from(scanned.synced.max(from.offset)),
+            end,
+            damage: scanned.damage,
+        })
+    }
+
+    /// Damage to what was durable is an error; what was never acknowledged as durable may be torn.
+    pub(crate) fn check_tail(&self) -> Result<(), StoreError> {
+        let Some(damage) = &self.damage else {
+            return Ok(());
+        };
+        let active = &self.active;
+        let scan = Scan {
+            file: &*active.file,
+            path: &active.path,
+            header: active.header,
+            end: self.end,
+        };
+        // A segment gets its name after its checkpoint is durable.
+        if active.written.frames == 0 || scan.is_claimed(active.written.offset)? {
+            return Err(damage.clone().at(&active.path));
+        }
+        Ok(())
+    }
+
+    /// Cuts off what a power cut left of frames that were never acknowledged as durable. When there is
+    /// no room to do it, as on file systems that never write in place, it is left to the first write.
+    pub(crate) fn cut_tail(&mut self, counters: &Counters) -> Result<(), StoreError> {
+        self.check_tail()?;
+        if self.damage.is_none() {
+            return Ok(());
+        }
+        let (file, path) = (&self.active.file, &self.active.path);
+        let offset = self.active.written.offset;
+        let cut = file.truncate(u64::from(offset));
+        match cut.map_err(damage::grow("truncate", path)) {
+            Err(StoreError::Full { .. }) => {
+                self.active.is_ragged = true;
+                return Ok(());
+            }
+            other => other?,
+        }
+        // Before new frames follow, or a later crash could bring old ones back behind them.
+        file.sync().map_err(damage::io("sync", path))?;
+        add(&counters.syncs, 1);
+        add(&counters.bytes_cut, u64::from(self.end - offset));
+        Ok(())
+    }
+}
+
+/// Returns what the sidecar knows, and where to go on reading.
+fn start(sidecar: Option<&Sidecar>) -> (Replay, Position) {
+    sidecar
+        .and_then(|sidecar| Some((Replay::from_sidecar(sidecar)?, sidecar.meta.covered)))
+        .unwrap_or((Replay::default(), Position::START))
+}
