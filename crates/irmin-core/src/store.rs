@@ -438,6 +438,12 @@ pub enum StoreError {
         /// The commit whose tree is not there.
         commit: Id,
     },
+    /// A collection runs already.
+    #[error("'{}' is being collected already; try again when that is done", path.display())]
+    Collecting {
+        /// The store.
+        path: PathBuf,
+    },
     /// An argument breaks a limit of the engine.
     #[error("{what} is beyond the engine's limit of {limit}")]
     Limit {
@@ -453,9 +459,11 @@ impl StoreError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } | Self::Full { .. } | Self::Busy { .. } | Self::Locked { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::Io { .. }
+            | Self::Full { .. }
+            | Self::Busy { .. }
+            | Self::Collecting { .. }
+            | Self::Locked { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Poisoned { .. } => ErrorKind::Closed,
             Self::NotFound { .. }

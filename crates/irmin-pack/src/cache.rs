@@ -1,6 +1,7 @@
 //! Records that were read recently.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use irmin_core::{Cut, Locator, Stored};
@@ -14,6 +15,8 @@ use crate::place::Place;
 pub(crate) struct Cache {
     records: sync::Cache<Place, Arc<Cached>, ByBytes>,
     record_bytes_max: usize,
+    /// How often all was forgotten.
+    epoch: AtomicU64,
 }
 
 /// A record without its frame.
@@ -45,6 +48,7 @@ impl Cache {
         Self {
             records: sync::Cache::with_weighter(bytes / RECORD_BYTES, bytes as u64, ByBytes),
             record_bytes_max: bytes / 16,
+            epoch: AtomicU64::new(0),
         }
     }
 
@@ -52,17 +56,28 @@ impl Cache {
         self.records.get(&place).map(|cached| cached.stored())
     }
 
-    pub(crate) fn insert(&self, place: Place, cached: Cached) -> Stored {
+    /// Returns how often all was forgotten, to be asked before a record is read.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Forgets all: records may be gone.
+    pub(crate) fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.records.clear();
+    }
+
+    /// Keeps a record that was read in this epoch.
+    pub(crate) fn insert(&self, place: Place, cached: Cached, epoch: u64) -> Stored {
         let stored = cached.stored();
         // A few large blobs must not drive all nodes out.
         if cached.weight() <= self.record_bytes_max {
             self.records.insert(place, Arc::new(cached));
+            if self.epoch() != epoch {
+                self.records.remove(&place);
+            }
         }
         stored
-    }
-
-    pub(crate) fn clear(&self) {
-        self.records.clear();
     }
 
     pub(crate) fn bytes(&self) -> u64 {

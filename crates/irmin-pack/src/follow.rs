@@ -131,7 +131,7 @@ impl PackReader {
         let anew = |segment: &Arc<Sealed>| Arc::new(self.log.sealed(segment.number));
         state.sealed = Arc::new(state.sealed.iter().map(anew).collect());
         drop(state);
-        self.log.cache.clear();
+        self.log.cache.forget();
     }
 
     /// Applies the whole frames that the newest known segment has got since it was looked at.
@@ -175,8 +175,10 @@ impl PackReader {
         sealed::apply(frame, &mut active.table, refs);
         active.written = next;
         drop(state);
-        if frame.kind == FrameKind::End {
-            self.is_ended.store(true, Ordering::Release);
+        match frame.kind {
+            FrameKind::End => self.is_ended.store(true, Ordering::Release),
+            FrameKind::Collected => self.forget_sealed(),
+            _ => {}
         }
         if !frame.changes.is_empty() {
             self.log.changes.notify();

@@ -1,5 +1,7 @@
 //! A frame: what is appended at once, and found again whole or not at all.
 
+use std::ops::Range;
+
 use crc32fast::Hasher;
 use irmin_core::Id;
 
@@ -22,6 +24,10 @@ pub enum FrameKind {
     Close = 4,
     /// The segment is complete: its last frame.
     End = 5,
+    /// Objects that a collection kept, with the numbers that they had before.
+    Kept = 6,
+    /// A collection wrote earlier segments anew.
+    Collected = 7,
 }
 
 impl FrameKind {
@@ -32,6 +38,8 @@ impl FrameKind {
             3 => Some(Self::Checkpoint),
             4 => Some(Self::Close),
             5 => Some(Self::End),
+            6 => Some(Self::Kept),
+            7 => Some(Self::Collected),
             _ => None,
         }
     }
@@ -139,6 +147,8 @@ pub struct Frame<'a> {
     pub records: Vec<(u32, Record<'a>)>,
     /// The ids of the objects, in the order of `records`.
     pub ids: Vec<Id>,
+    /// The numbers of the records in their segment, ascending.
+    pub numbers: Vec<u32>,
     /// The changes of names, in order.
     pub changes: Vec<RefChange>,
     /// How many bytes the frame takes.
@@ -178,17 +188,17 @@ impl<'a> Frame<'a> {
         let start = place.offset.saturating_add(HEADER_BYTES);
         let mut records = Vec::new();
         let mut ids = Vec::new();
-        let mut at = 0;
-        for number in 0..header.records {
+        let mut numbers = Vec::new();
+        let (runs, mut at) = runs(payload, header, place)
+            .ok_or_else(|| Damage::new(u64::from(start), "numbers of records", "other bytes"))?;
+        for number in runs.into_iter().flatten() {
             let rest = payload.get(at..).unwrap_or_default();
             let offset = start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-            let of_record = Place {
-                segment: place.segment,
-                number: place.record.saturating_add(number),
-            };
-            let record = Record::parse(rest, of_record, u64::from(offset))?;
+            let segment = place.segment;
+            let record = Record::parse(rest, Place { segment, number }, u64::from(offset))?;
             at += record.length;
             ids.push(Id::of(record.payload));
+            numbers.push(number);
             records.push((offset, record));
         }
         let changes = decode_changes(&mut Reader::new(payload, at), &ids).ok_or_else(|| {
@@ -199,10 +209,54 @@ impl<'a> Frame<'a> {
             synced: header.synced,
             records,
             ids,
+            numbers,
             changes,
             length: header.payload_bytes.saturating_add(HEADER_BYTES),
         })
     }
+}
+
+/// Returns the numbers of a frame's records, and where in the payload these begin.
+fn runs(
+    payload: &[u8],
+    header: &FrameHeader,
+    place: &FramePlace,
+) -> Option<(Vec<Range<u32>>, usize)> {
+    if header.kind != FrameKind::Kept {
+        let end = place.record.checked_add(header.records)?;
+        return Some((std::iter::once(place.record..end).collect(), 0));
+    }
+    let mut reader = Reader::new(payload, 0);
+    let runs = decode_runs(&mut reader)?;
+    let records: u64 = runs.iter().map(|run| u64::from(run.end - run.start)).sum();
+    (records == u64::from(header.records)).then(|| (runs, reader.at()))
+}
+
+/// Appends the numbers of records that a frame of kept objects begins with.
+pub(crate) fn encode_runs(out: &mut Vec<u8>, runs: &[Range<u32>]) {
+    varint::put(out, runs.len() as u64);
+    let mut end = 0;
+    for run in runs {
+        varint::put(out, u64::from(run.start - end));
+        varint::put(out, u64::from(run.end - run.start));
+        end = run.end;
+    }
+}
+
+fn decode_runs(reader: &mut Reader<'_>) -> Option<Vec<Range<u32>>> {
+    let count = usize::try_from(reader.varint()?).ok()?;
+    // A count that cannot be true must not make room for it.
+    let mut runs = Vec::with_capacity(count.min(reader.left()));
+    let mut end = 0_u32;
+    for _ in 0..count {
+        let start = end.checked_add(u32::try_from(reader.varint()?).ok()?)?;
+        end = start.checked_add(u32::try_from(reader.varint()?).ok()?)?;
+        if start == end {
+            return None;
+        }
+        runs.push(start..end);
+    }
+    Some(runs)
 }
 
 /// Appends the changes of names that a frame ends with.

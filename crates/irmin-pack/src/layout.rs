@@ -9,6 +9,7 @@ pub(crate) struct Layout {
     pub(crate) segments: PathBuf,
     pub(crate) format: PathBuf,
     pub(crate) lock: PathBuf,
+    /// Where reader processes say what they hold.
     pub(crate) holds: PathBuf,
 }
 
@@ -52,4 +53,6 @@ pub(crate) fn segment_number(name: &str) -> Option<u32> {
 
 /// What the file `format` says.
 pub(crate) const FORMAT: &str = "irminsule pack\nversion 1\nhash sha256\n";
+/// The same, of a store that may have segments with gaps and commits that are cut.
+pub(crate) const FORMAT_2: &str = "irminsule pack\nversion 2\nhash sha256\n";
 const TEMPORARY: &str = ".tmp";

@@ -22,6 +22,7 @@
 
 mod active;
 mod cache;
+mod collect;
 mod damage;
 mod files;
 mod follow;

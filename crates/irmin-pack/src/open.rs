@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use irmin_core::StoreError;
 
 use crate::active::{Active, State};
+use crate::collect::Collection;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
-use crate::layout::{FORMAT, Layout, is_temporary, segment_number};
+use crate::layout::{FORMAT, FORMAT_2, Layout, is_temporary, segment_number};
 use crate::lock::read;
 use crate::log::Log;
 use crate::options::Options;
+use crate::place::Place;
 use crate::poison::Poison;
 use crate::recover::Recovered;
 use crate::segment::{self, EMPTY_BYTES};
@@ -60,6 +62,8 @@ impl Inner {
         let layout = Layout::new(dir);
         check_format(&*options.files, &layout)?;
         let lock = take_lock(&*options.files, &layout)?;
+        // Whoever had the lock before may have changed it.
+        let version = check_format(&*options.files, &layout)?;
         let numbers = segments(&*options.files, &layout)?;
         let Some((&newest, older)) = numbers.split_last() else {
             let damage = Damage::new(0, "a segment", "none");
@@ -86,6 +90,9 @@ impl Inner {
             // room for that the store can still be read.
             damage::unless_full(inner.next_segment())?;
         }
+        if version > 1 {
+            inner.collection.set_version_2(|| Ok(()))?;
+        }
         Ok(inner)
     }
 
@@ -97,6 +104,11 @@ impl Inner {
         counters: Arc<Counters>,
         lock: Arc<dyn File>,
     ) -> Self {
+        let collection = Collection::default();
+        collection.set_young(Place {
+            segment: state.active.header.number,
+            number: state.active.table.len(),
+        });
         Self {
             log: Log::new(layout, options, state, counters, true),
             writer: Mutex::default(),
@@ -105,6 +117,7 @@ impl Inner {
             poison: Poison::default(),
             is_closed: AtomicBool::new(false),
             holds: Default::default(),
+            collection,
             lock,
         }
     }
@@ -145,7 +158,8 @@ fn leave_pid(file: &dyn File, path: &Path) -> Result<(), StoreError> {
         .map_err(damage::grow("truncate", path))
 }
 
-pub(crate) fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
+/// Returns the version of the store, if it is one that can be read.
+pub(crate) fn check_format(files: &dyn Files, layout: &Layout) -> Result<u32, StoreError> {
     let path = &layout.format;
     let file = match files.open_read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -156,13 +170,15 @@ pub(crate) fn check_format(files: &dyn Files, layout: &Layout) -> Result<(), Sto
         other => other.map_err(damage::io("open", path))?,
     };
     let found = text(&*file, path)?;
-    if found == FORMAT {
-        return Ok(());
+    match &*found {
+        FORMAT => return Ok(1),
+        FORMAT_2 => return Ok(2),
+        _ => {}
     }
     Err(StoreError::UnsupportedFormat {
         path: path.clone(),
         found: format!("'{}'", found.trim().escape_debug()),
-        supported: format!("'{}'", FORMAT.trim().escape_debug()),
+        supported: format!("'{}', and version 1", FORMAT_2.trim().escape_debug()),
     })
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use irmin_core::Locator;
 
 /// A record's place, which a locator spells as `segment << 32 | number`. Segments count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) segment: u32,
     pub(crate) number: u32,

@@ -113,12 +113,13 @@ impl Log {
         if let Some(stored) = self.cache.get(place) {
             return Ok(Some(stored));
         }
+        let epoch = self.cache.epoch();
         match self.look(place)? {
             Found::Stored(stored) => Ok(Some(stored)),
             Found::Absent => Ok(None),
             Found::Written(file, start, end) => {
                 let cached = self.read_record(&*file, place, start, end)?;
-                Ok(Some(self.cache.insert(place, cached)))
+                Ok(Some(self.cache.insert(place, cached, epoch)))
             }
         }
     }

@@ -47,6 +47,30 @@ pub(crate) fn encode(
     out[start..start + CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
 }
 
+/// Appends a commit's record once more, with other things left out beneath it.
+pub(crate) fn recut(out: &mut Vec<u8>, place: Place, record: &Record<'_>, cut: Cut) {
+    let keys = vec![irmin_core::Key::from(irmin_core::Id::NULL); record.links.len()];
+    let object = Object {
+        id: irmin_core::Id::NULL,
+        kind: record.kind,
+        bytes: record.payload,
+        links: &keys,
+        generation: record.generation,
+        cut,
+    };
+    encode(out, place, &object, record.links.iter().copied());
+}
+
+/// Tells whether the link of a commit with this position is left out: the tree is the first, the
+/// parents follow.
+pub(crate) const fn leaves_out(cut: Cut, index: usize) -> bool {
+    if index == 0 {
+        cut.contents
+    } else {
+        cut.parents
+    }
+}
+
 /// At most how many bytes the record of an object takes.
 pub(crate) fn length_max(object: &Object<'_>) -> usize {
     CRC_BYTES + VARINT_BYTES_MAX * (3 + 2 * object.links.len()) + object.bytes.len()

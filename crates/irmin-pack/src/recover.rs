@@ -39,6 +39,11 @@ impl Recovered {
     ) -> Result<Self, StoreError> {
         let path = layout.segment(number);
         let header = SegmentHeader::read(&*file, &path, number)?;
+        if header.is_sparse {
+            // What a collection wrote is followed by another segment, and says nothing of refs.
+            let damage = Damage::new(8, "a segment that no collection wrote, as the last", "one");
+            return Err(damage.at(&path));
+        }
         let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
         // After the sidecar: a writer that goes on meanwhile must not look like lost bytes.
         let end = scan::length(&*file, &path)?;

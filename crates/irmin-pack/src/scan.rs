@@ -85,6 +85,7 @@ impl Scan<'_> {
             damage: None,
         };
         let mut window = Window::default();
+        let mut next = 0;
         while scanned.position.offset < self.end {
             let position = scanned.position;
             let place = self.place(position);
@@ -102,6 +103,10 @@ impl Scan<'_> {
                     break;
                 }
             };
+            if let Err(damage) = check_numbers(&self.header, position, &frame, &mut next) {
+                scanned.damage = Some(damage);
+                break;
+            }
             visit(position, &frame)?;
             scanned.synced = scanned.synced.max(frame.synced);
             scanned.last = Some(frame.kind);
@@ -206,6 +211,34 @@ impl Scan<'_> {
         let start = (offset - window.start) as usize;
         Ok(window.bytes.get(start..start + count).unwrap_or_default())
     }
+}
+
+/// Only what a collection wrote keeps records under numbers of their own, and nothing else; the
+/// numbers rise.
+fn check_numbers(
+    header: &SegmentHeader,
+    position: Position,
+    frame: &Frame<'_>,
+    next: &mut u32,
+) -> Result<(), Damage> {
+    let fits = match frame.kind {
+        FrameKind::Kept => header.is_sparse,
+        FrameKind::Checkpoint | FrameKind::End => true,
+        _ => !header.is_sparse,
+    };
+    let rises = frame.numbers.first().is_none_or(|first| first >= next);
+    if let Some(last) = frame.numbers.last() {
+        *next = last.saturating_add(1);
+    }
+    if fits && rises {
+        return Ok(());
+    }
+    let expected = match fits {
+        true => format!("records from number {next} on"),
+        false => format!("a frame of a segment of version {}", header.version()),
+    };
+    let found = format!("{:?}", frame.kind);
+    Err(Damage::new(u64::from(position.offset), expected, found))
 }
 
 /// Returns the length of a segment's file, which the format keeps below 4 GiB.

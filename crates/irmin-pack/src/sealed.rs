@@ -26,8 +26,10 @@ pub(crate) struct Sealed {
     counters: Arc<Counters>,
     /// Whether a sidecar that is made again is kept as a file.
     may_write: bool,
-    loaded: OnceLock<Loaded>,
-    loading: Mutex<()>,
+    loaded: OnceLock<Arc<Loaded>>,
+    /// Held while the tables are loaded, and while the segment's files are replaced.
+    pub(crate) loading: Mutex<()>,
+    is_sparse: OnceLock<bool>,
 }
 
 /// What is in memory of a segment that was used: 12 bytes an object.
@@ -37,6 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) meta: Meta,
     sidecar: Body,
     offsets: Box<[u32]>,
+    /// The numbers of the records in order, where they have gaps: 4 bytes an object more.
+    gaps: Option<Box<[u32]>>,
     /// The first four bytes of each id, in order.
     prefixes: Box<[u32]>,
     /// The record numbers in the order of the ids. Not read from the disk one by one, because
@@ -68,6 +72,7 @@ impl Sealed {
             may_write,
             loaded: OnceLock::new(),
             loading: Mutex::new(()),
+            is_sparse: OnceLock::new(),
         }
     }
 
@@ -82,34 +87,61 @@ impl Sealed {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
         }
-        let loaded = self.load()?;
+        let loaded = Arc::new(self.load()?);
         Ok(self.loaded.get_or_init(|| loaded))
     }
 
-    /// Returns the number of the record that holds the object. A search in memory, and a read of
+    /// Returns the segment's tables without keeping them for the next who asks.
+    pub(crate) fn peek(&self) -> Result<Arc<Loaded>, StoreError> {
+        let _guard = lock(&self.loading);
+        match self.loaded.get() {
+            Some(loaded) => Ok(Arc::clone(loaded)),
+            None => self.load().map(Arc::new),
+        }
+    }
+
+    /// Tells whether a collection took records out of the segment. Reads its header once.
+    pub(crate) fn is_sparse(&self) -> Result<bool, StoreError> {
+        if let Some(is_sparse) = self.is_sparse.get() {
+            return Ok(*is_sparse);
+        }
+        let is_sparse = match self.loaded.get() {
+            Some(loaded) => loaded.meta.segment.is_sparse,
+            None => self.open()?.1.is_sparse,
+        };
+        Ok(*self.is_sparse.get_or_init(|| is_sparse))
+    }
+
+    /// Returns the number of the last record that holds the object. A search in memory, and a read of
     /// 32 bytes for each id that starts with the same four bytes.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<u32>, StoreError> {
-        let loaded = self.loaded()?;
+        self.find_in(self.loaded()?, id, u32::MAX)
+    }
+
+    /// As [`find`](Self::find), in tables that were had before, below a number.
+    pub(crate) fn find_in(
+        &self,
+        loaded: &Loaded,
+        id: &Id,
+        below: u32,
+    ) -> Result<Option<u32>, StoreError> {
         let prefix = prefix(id);
         let first = first_at_least(&loaded.prefixes, prefix);
         let alike = loaded.prefixes.iter().skip(first);
+        let mut found = None;
         for (row, _) in (first..).zip(alike.take_while(|&&other| other == prefix)) {
             if self.id_at(loaded, loaded.meta.ids_at(), row)? == *id {
-                return Ok(loaded.numbers.get(row).copied());
+                let number = loaded.numbers.get(row).copied();
+                found = number.filter(|&number| number < below).or(found);
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Returns where a record starts and where the next one does, or the segment ends.
     pub(crate) fn span(&self, number: u32) -> Result<Option<(u32, u32)>, StoreError> {
         let loaded = self.loaded()?;
-        let number = number as usize;
-        let Some(&start) = loaded.offsets.get(number) else {
-            return Ok(None);
-        };
-        let next = loaded.offsets.get(number + 1).copied();
-        Ok(Some((start, next.unwrap_or(loaded.meta.covered.offset))))
+        Ok(loaded.row(number).and_then(|row| loaded.span(row)))
     }
 
     /// Appends the ids of commits in a range, at most `limit`, in order. A binary search by reads.
@@ -231,9 +263,45 @@ impl Sealed {
     }
 }
 
+impl Loaded {
+    /// How many records there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Returns which of the records, in their order, has this number.
+    pub(crate) fn row(&self, number: u32) -> Option<usize> {
+        match &self.gaps {
+            None => ((number as usize) < self.len()).then_some(number as usize),
+            Some(gaps) => gaps.binary_search(&number).ok(),
+        }
+    }
+
+    /// Returns the number of a record.
+    pub(crate) fn number(&self, row: usize) -> Option<u32> {
+        match &self.gaps {
+            None => u32::try_from(row).ok(),
+            Some(gaps) => gaps.get(row).copied(),
+        }
+    }
+
+    /// Returns where a record starts and where the next one does, or the segment ends.
+    pub(crate) fn span(&self, row: usize) -> Option<(u32, u32)> {
+        let start = *self.offsets.get(row)?;
+        let next = self.offsets.get(row + 1).copied();
+        Some((start, next.unwrap_or(self.meta.covered.offset)))
+    }
+}
+
 fn loaded(file: Arc<dyn File>, sidecar: &Sidecar, body: Body) -> Loaded {
+    let gaps = sidecar.meta.segment.is_sparse.then(|| {
+        let mut numbers: Box<[u32]> = sidecar.numbers().collect();
+        numbers.sort_unstable();
+        numbers
+    });
     Loaded {
         file,
+        gaps,
         sidecar: body,
         offsets: sidecar.offsets().collect(),
         prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
@@ -255,7 +323,8 @@ pub(crate) fn not_complete(last: Option<FrameKind>, length: u32) -> Option<damag
         .then(|| damage::Damage::ends(u64::from(length), "the frame that ends the segment"))
 }
 
-/// Reads and checks a segment's sidecar; `None` when there is none.
+/// Reads and checks a segment's sidecar; `None` when there is none, or one of the segment as it
+/// was before a collection wrote it anew.
 pub(crate) fn read_sidecar(
     files: &dyn Files,
     layout: &Layout,
@@ -290,6 +359,9 @@ fn open_sidecar(
     let mut bytes = vec![0; length];
     file.read_at(&mut bytes, 0)
         .map_err(damage::read(&path, 0))?;
+    if Meta::is_stale(&bytes, header) {
+        return Ok(None);
+    }
     Ok(Some((file, Sidecar::decode(bytes, header))))
 }
 
@@ -336,9 +408,13 @@ impl Replay {
 
 /// Adds what a frame says to what is known of a segment and of all names.
 pub(crate) fn apply(frame: &Frame<'_>, table: &mut Table, refs: &mut BTreeMap<String, Id>) {
-    for ((offset, record), id) in frame.records.iter().zip(&frame.ids) {
-        let bytes = record.payload.len();
-        table.push(*offset, *id, record.kind, bytes);
+    let numbers = frame.ids.iter().zip(&frame.numbers);
+    for ((offset, record), (id, number)) in frame.records.iter().zip(numbers) {
+        let kind = (record.kind, record.payload.len());
+        match frame.kind {
+            FrameKind::Kept => table.push_kept(*number, *offset, *id, kind),
+            _ => table.push(*offset, *id, kind.0, kind.1),
+        }
     }
     if frame.kind == FrameKind::Checkpoint {
         refs.clear();

@@ -18,16 +18,18 @@ use crate::varint::Reader;
 pub(crate) struct SegmentHeader {
     pub(crate) number: u32,
     pub(crate) salt: u64,
+    /// Whether the numbers of its records have gaps: a collection wrote it.
+    pub(crate) is_sparse: bool,
 }
 
 impl SegmentHeader {
     pub(crate) const BYTES: usize = 32;
     pub(crate) const BYTES_U32: u32 = 32;
 
-    fn encode(&self) -> [u8; Self::BYTES] {
+    pub(crate) fn encode(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[..8].copy_from_slice(MAGIC);
-        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.version().to_le_bytes());
         bytes[12..16].copy_from_slice(&self.number.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.salt.to_le_bytes());
         // Four bytes are left for later.
@@ -42,6 +44,7 @@ impl SegmentHeader {
         let header = Self {
             number: reader.u32().unwrap_or_default(),
             salt: reader.u64().unwrap_or_default(),
+            is_sparse: version == VERSION_SPARSE,
         };
         let (computed, stored) = (
             crc32fast::hash(&bytes[..CRC_AT]),
@@ -53,15 +56,25 @@ impl SegmentHeader {
         if stored != computed {
             return Err(Damage::crc(CRC_AT as u64, stored, computed));
         }
-        if version != VERSION {
+        if version != header.version() {
             let found = format!("version {version}");
-            return Err(Damage::new(8, format!("version {VERSION}"), found));
+            let expected = format!("version {VERSION} or {VERSION_SPARSE}");
+            return Err(Damage::new(8, expected, found));
         }
         if header.number != number {
             let found = format!("segment {}", header.number);
             return Err(Damage::new(12, format!("segment {number}"), found));
         }
         Ok(header)
+    }
+
+    /// The version of the segment, and of its sidecar.
+    pub(crate) const fn version(&self) -> u32 {
+        if self.is_sparse {
+            VERSION_SPARSE
+        } else {
+            VERSION
+        }
     }
 
     /// Reads the header of the segment with this number. One read.
@@ -92,6 +105,7 @@ pub(crate) fn create(
     let header = SegmentHeader {
         number,
         salt: files.salt(),
+        is_sparse: false,
     };
     let bytes = first_bytes(&header, refs)?;
     let path = layout.segment(number);
@@ -141,7 +155,11 @@ fn write_file(
     Ok(file)
 }
 
-fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Result<Vec<u8>, StoreError> {
+/// Returns the header and the checkpoint of a segment.
+pub(crate) fn first_bytes(
+    header: &SegmentHeader,
+    refs: &BTreeMap<String, Id>,
+) -> Result<Vec<u8>, StoreError> {
     let mut bytes = header.encode().to_vec();
     let place = FramePlace {
         salt: header.salt,
@@ -176,6 +194,7 @@ fn first_bytes(header: &SegmentHeader, refs: &BTreeMap<String, Id>) -> Result<Ve
 
 const MAGIC: &[u8; 8] = b"irmnpack";
 const VERSION: u32 = 1;
+const VERSION_SPARSE: u32 = 2;
 const CRC_AT: usize = SegmentHeader::BYTES - 4;
 /// What all refs together may take: some 20 million of them.
 const CHECKPOINT_BYTES_MAX: usize = 1 << 30;

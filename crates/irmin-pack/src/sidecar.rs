@@ -4,7 +4,7 @@
 //! Its name is not synced when it is written, and it is not trusted when it is read: when it is
 //! missing or a checksum fails, it is made again from the segment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use irmin_core::{Id, KindStats, StoreError};
 
@@ -63,17 +63,16 @@ pub(crate) fn encode(
         .map(|(name, id)| (name.as_str(), Target::Id(*id)));
     encode_changes(&mut body, changes);
     let refs_bytes = narrow(body.len());
-    let sorted = sorted_by_id(&table.ids);
-    let offsets = table.offsets.iter().map(|offset| offset.to_le_bytes());
-    body.extend(offsets.flatten());
-    for (id, _) in &sorted {
-        body.extend_from_slice(id.as_bytes());
+    let mut sorted = sorted_by_id(&table.ids);
+    for (_, number) in &mut sorted {
+        *number = table.number(*number);
     }
-    let numbers = sorted.iter().map(|(_, number)| number.to_le_bytes());
-    body.extend(numbers.flatten());
-    for id in &table.commits {
-        body.extend_from_slice(id.as_bytes());
-    }
+    let rows = Rows {
+        offsets: &table.offsets,
+        by_id: &sorted,
+        commits: &table.commits,
+    };
+    rows.put(&mut body);
     let meta = Meta {
         segment,
         covered,
@@ -81,6 +80,52 @@ pub(crate) fn encode(
         kinds: table.kinds,
         commits: narrow(table.commits.len()),
         refs_bytes,
+    };
+    let mut bytes = meta.encode(crc32fast::hash(&body));
+    bytes.append(&mut body);
+    bytes
+}
+
+/// What a sidecar tells of records.
+pub(crate) struct Rows<'a> {
+    /// Of each record, by number.
+    pub(crate) offsets: &'a [u32],
+    /// The ids with the numbers of their records, in order.
+    pub(crate) by_id: &'a [(Id, u32)],
+    pub(crate) commits: &'a BTreeSet<Id>,
+}
+
+impl Rows<'_> {
+    fn put(&self, body: &mut Vec<u8>) {
+        let offsets = self.offsets.iter().map(|offset| offset.to_le_bytes());
+        body.extend(offsets.flatten());
+        for (id, _) in self.by_id {
+            body.extend_from_slice(id.as_bytes());
+        }
+        let numbers = self.by_id.iter().map(|(_, number)| number.to_le_bytes());
+        body.extend(numbers.flatten());
+        for id in self.commits {
+            body.extend_from_slice(id.as_bytes());
+        }
+    }
+}
+
+/// Encodes the sidecar of a segment that a collection wrote.
+pub(crate) fn encode_kept(
+    segment: SegmentHeader,
+    covered: Position,
+    kinds: [KindStats; 4],
+    rows: &Rows<'_>,
+) -> Vec<u8> {
+    let mut body = Vec::new();
+    rows.put(&mut body);
+    let meta = Meta {
+        segment,
+        covered,
+        is_complete: true,
+        kinds,
+        commits: narrow(rows.commits.len()),
+        refs_bytes: 0,
     };
     let mut bytes = meta.encode(crc32fast::hash(&body));
     bytes.append(&mut body);
@@ -100,7 +145,7 @@ impl Meta {
     fn encode(&self, body_crc: u32) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::BYTES);
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&self.segment.version().to_le_bytes());
         bytes.extend_from_slice(&self.segment.number.to_le_bytes());
         bytes.extend_from_slice(&self.segment.salt.to_le_bytes());
         for field in [
@@ -123,6 +168,16 @@ impl Meta {
         bytes
     }
 
+    /// Tells whether these are bytes of a sound sidecar of the segment with another salt.
+    pub(crate) fn is_stale(bytes: &[u8], segment: SegmentHeader) -> bool {
+        let checked = bytes.get(..CRC_AT).unwrap_or_default();
+        let stored = Reader::new(bytes, CRC_AT).u32();
+        stored == Some(crc32fast::hash(checked))
+            && Self::fields(bytes).is_some_and(|(meta, _)| {
+                meta.segment.number == segment.number && meta.segment.salt != segment.salt
+            })
+    }
+
     /// Returns the front and the checksum of the rest.
     fn decode(bytes: &[u8], segment: SegmentHeader) -> Result<(Self, u32), Damage> {
         let front = bytes
@@ -135,7 +190,7 @@ impl Meta {
             return Err(Damage::crc(CRC_AT as u64, stored, computed));
         }
         let (meta, body_crc) = Self::fields(front)
-            .ok_or_else(|| Damage::new(0, "a sidecar of version 1", "something else"))?;
+            .ok_or_else(|| Damage::new(0, "a sidecar of version 1 or 2", "something else"))?;
         if meta.segment != segment {
             let expected = format!("the salt of segment {}", segment.number);
             return Err(Damage::new(12, expected, "another one"));
@@ -145,13 +200,18 @@ impl Meta {
 
     fn fields(bytes: &[u8]) -> Option<(Self, u32)> {
         let mut reader = Reader::new(bytes, 0);
-        if reader.take(8)? != MAGIC || reader.u32()? != VERSION {
+        if reader.take(8)? != MAGIC {
             return None;
         }
+        let version = reader.u32()?;
         let segment = SegmentHeader {
             number: reader.u32()?,
             salt: reader.u64()?,
+            is_sparse: version > 1,
         };
+        if version != segment.version() {
+            return None;
+        }
         let covered = Position {
             offset: reader.u32()?,
             frames: reader.u32()?,
@@ -189,7 +249,7 @@ impl Meta {
         self.ids_start() + 36 * self.records()
     }
 
-    fn body_bytes(&self) -> usize {
+    pub(crate) fn body_bytes(&self) -> usize {
         self.commits_start() + Id::BYTES * self.commits as usize
     }
 
@@ -263,5 +323,4 @@ impl Sidecar {
 }
 
 const MAGIC: &[u8; 8] = b"irmnside";
-const VERSION: u32 = 1;
 const CRC_AT: usize = Meta::BYTES - 4;

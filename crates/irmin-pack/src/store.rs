@@ -12,6 +12,7 @@ use irmin_core::{
     Stored, VerifyProgress, VerifyReport,
 };
 
+use crate::collect::Collection;
 use crate::files::File;
 use crate::lock::read;
 use crate::log::Log;
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) is_closed: AtomicBool,
     /// The commits that this process keeps from being collected.
     pub(crate) holds: Holds,
+    pub(crate) collection: Collection,
     /// Open as long as the store: the lock of the system goes with it.
     pub(crate) lock: Arc<dyn File>,
 }
@@ -174,7 +176,7 @@ impl ObjectStore for PackStore {
     }
 
     fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
-        self.inner.log.contains_many(ids, out)
+        self.inner.contains_many(ids, out)
     }
 
     fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
@@ -236,14 +238,14 @@ impl Engine for PackStore {
     }
 
     fn hold(&self, commit: Id) -> Result<Hold, StoreError> {
-        Ok(self.inner.holds.hold(commit))
+        self.inner.hold(commit)
     }
 
     fn collect(
         &self,
-        _collect: &Collect<'_>,
-        _control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+        collect: &Collect<'_>,
+        control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
     ) -> Result<CollectReport, StoreError> {
-        Ok(CollectReport::default())
+        self.inner.collect(collect, control)
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Table {
     pub(crate) ids: Vec<Id>,
     pub(crate) commits: BTreeSet<Id>,
     pub(crate) kinds: [KindStats; 4],
+    /// The numbers of the records by row, where they have gaps; else a row is a number.
+    gaps: Vec<u32>,
     /// By the first eight bytes of the id: 12 bytes an object and not 36.
     numbers: HashMap<u64, u32>,
     /// Ids that share their first eight bytes with an earlier one. It takes intent to make them.
@@ -30,6 +32,18 @@ impl Table {
         }
     }
 
+    /// Returns the number of the record in a row.
+    pub(crate) fn number(&self, row: u32) -> u32 {
+        self.gaps.get(row as usize).copied().unwrap_or(row)
+    }
+
+    /// Adds a record with a number that may leave a gap. Only rows of such a table have meaning:
+    /// what is found by id is a row.
+    pub(crate) fn push_kept(&mut self, number: u32, offset: u32, id: Id, kind: (Kind, usize)) {
+        self.gaps.push(number);
+        self.push(offset, id, kind.0, kind.1);
+    }
+
     pub(crate) fn len(&self) -> u32 {
         narrow(self.offsets.len())
     }
@@ -44,14 +58,17 @@ impl Table {
         }
     }
 
-    /// Adds the next record. An object that is there twice is found at its first place.
+    /// Adds the next record. An object that is there twice is found at its last place: of a commit
+    /// that was cut, a whole copy may follow.
     pub(crate) fn push(&mut self, offset: u32, id: Id, kind: Kind, payload_bytes: usize) {
         let number = self.len();
         self.offsets.push(offset);
         self.ids.push(id);
-        let first = *self.numbers.entry(prefix(&id)).or_insert(number);
-        if self.ids.get(first as usize) != Some(&id) {
-            self.others.entry(id).or_insert(number);
+        let slot = self.numbers.entry(prefix(&id)).or_insert(number);
+        if self.ids.get(*slot as usize) == Some(&id) {
+            *slot = number;
+        } else {
+            self.others.insert(id, number);
         }
         if kind == Kind::Commit {
             self.commits.insert(id);
@@ -92,7 +109,8 @@ mod tests {
             table.push(number * 10, *id, Kind::Blob, 1);
         }
         table.push(1000, ids[3], Kind::Blob, 1);
-        for (number, id) in (0..8).zip(&ids) {
+        table.push(1001, ids[0], Kind::Blob, 1);
+        for (number, id) in [9, 1, 2, 8, 4, 5, 6, 7].into_iter().zip(&ids) {
             assert_eq!(table.find(id), Some(number));
         }
         assert_eq!(table.find(&ids[8]), None);

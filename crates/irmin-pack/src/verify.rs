@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use irmin_core::{Id, Kind, StoreError, VerifyProgress, VerifyReport};
 
+use crate::collect::bits::Bits;
 use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
 use crate::log::Log;
 use crate::place::Place;
+use crate::record::leaves_out;
 use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
 use crate::segment::SegmentHeader;
-use crate::sidecar::{Sidecar, sorted_by_id};
+use crate::sidecar::Sidecar;
 use crate::stats::get;
 use crate::store::Inner;
 
@@ -23,6 +25,8 @@ impl Inner {
         &self,
         progress: &mut dyn FnMut(VerifyProgress),
     ) -> Result<VerifyReport, StoreError> {
+        // A collection waits too, before it replaces the next segment.
+        let _replacing = lock(&self.collection.replacing);
         // Writers wait: what they do would look like damage half way.
         let _writer = lock(&self.writer);
         self.log.verify(progress)
@@ -39,14 +43,13 @@ impl Log {
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         // A handle that only reads looks at what it has followed: more may just be written.
-        let followed = (!self.may_write).then(|| Followed {
-            file: Arc::clone(&state.active.file),
-            end: state.active.written.offset,
-        });
+        let followed = (!self.may_write).then(|| Arc::clone(&state.active.file));
+        let newest_end = state.active.written.offset;
         drop(state);
         let mut verifier = Verifier {
             log: self,
             followed,
+            newest_end,
             report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
@@ -68,27 +71,25 @@ impl Log {
 
 struct Verifier<'a> {
     log: &'a Log,
-    followed: Option<Followed>,
+    /// The newest segment as a reader has followed it: its name may be another file's by now.
+    followed: Option<Arc<dyn File>>,
+    /// Up to where the newest segment is known to this handle.
+    newest_end: u32,
     report: VerifyReport,
-    /// How many records each segment has.
-    records: BTreeMap<u32, u32>,
+    /// The numbers of the records that each segment has: a bit a record.
+    records: BTreeMap<u32, Bits>,
     /// The refs according to the files.
     refs: BTreeMap<String, Id>,
     /// What the refs of this handle point to, and whether a commit with that id was seen.
     targets: BTreeMap<Id, bool>,
 }
 
-/// The newest segment as far as a reader has followed it.
-struct Followed {
-    file: Arc<dyn File>,
-    end: u32,
-}
-
 /// What was read of one segment, to compare the sidecar with.
 #[derive(Default)]
 struct Seen {
     offsets: Vec<u32>,
-    ids: Vec<Id>,
+    /// The ids with the numbers of their records.
+    by_id: Vec<(Id, u32)>,
     commits: Vec<Id>,
 }
 
@@ -107,7 +108,7 @@ impl Verifier<'_> {
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
         let path = self.log.layout.segment(number);
         let opened = match self.followed.as_ref().filter(|_| is_newest) {
-            Some(followed) => Ok(Arc::clone(&followed.file)),
+            Some(followed) => Ok(Arc::clone(followed)),
             None => self.log.options.files.open_read(&path),
         };
         let file = match opened.map_err(damage::io("open", &path)) {
@@ -142,8 +143,10 @@ impl Verifier<'_> {
     ) -> Result<(), StoreError> {
         let path = self.log.layout.segment(header.number);
         let mut end = scan::length(&**file, &path)?;
-        if let Some(followed) = self.followed.as_ref().filter(|_| is_newest) {
-            end = end.min(followed.end);
+        if is_newest {
+            // What may follow was never acknowledged and is yet to be cut off, or is just being
+            // written by another process.
+            end = end.min(self.newest_end);
         }
         let scan = Scan {
             file: &**file,
@@ -152,11 +155,11 @@ impl Verifier<'_> {
             end,
         };
         let mut seen = Seen::default();
+        self.records.insert(header.number, Bits::default());
         let scanned = scan.run(Position::START, &mut |position, frame| {
             self.frame(&scan, position, frame, &mut seen);
             Ok(())
         })?;
-        self.records.insert(header.number, scanned.position.records);
         self.report.bytes += u64::from(end);
         let is_damaged = scanned.damage.is_some();
         let lost_end = not_complete(scanned.last, end).filter(|_| !is_newest);
@@ -177,10 +180,11 @@ impl Verifier<'_> {
             let damage = Damage::new(u64::from(at.offset), "a checkpoint first and only", found);
             self.report.problems.push(damage.at(scan.path));
         }
-        for (index, ((offset, record), id)) in frame.records.iter().zip(&frame.ids).enumerate() {
+        let numbers = frame.numbers.iter().zip(&frame.ids);
+        for ((offset, record), (number, id)) in frame.records.iter().zip(numbers) {
             self.report.objects += 1;
             seen.offsets.push(*offset);
-            seen.ids.push(*id);
+            seen.by_id.push((*id, *number));
             if record.kind == Kind::Commit {
                 self.report.commits += 1;
                 seen.commits.push(*id);
@@ -188,14 +192,20 @@ impl Verifier<'_> {
                     *is_there = true;
                 }
             }
-            let own = u64::from(at.records) + index as u64;
-            for link in &record.links {
+            let place = Place {
+                segment: scan.header.number,
+                number: *number,
+            };
+            for (index, link) in record.links.iter().enumerate() {
+                if leaves_out(record.cut, index) {
+                    continue;
+                }
                 let Some(target) = link.map(Place::of) else {
                     self.report.links_unknown += 1;
                     continue;
                 };
                 self.report.links += 1;
-                if !self.is_stored(target, scan.header.number, own) {
+                if !self.is_stored(target, place) {
                     let expected = format!(
                         "record {} in segment {}, which a link names",
                         target.number, target.segment
@@ -204,18 +214,17 @@ impl Verifier<'_> {
                     self.report.problems.push(damage.at(scan.path));
                 }
             }
+            if let Some(bits) = self.records.get_mut(&place.segment) {
+                bits.set(place.number);
+            }
         }
         self.apply(frame.kind, &frame.changes);
     }
 
     /// Objects are stored after those that they link to.
-    fn is_stored(&self, target: Place, segment: u32, own: u64) -> bool {
-        if target.segment == segment {
-            return u64::from(target.number) < own;
-        }
-        self.records
-            .get(&target.segment)
-            .is_some_and(|&records| target.number < records)
+    fn is_stored(&self, target: Place, place: Place) -> bool {
+        let bits = self.records.get(&target.segment);
+        target < place && bits.is_some_and(|bits| bits.get(target.number))
     }
 
     fn apply(&mut self, kind: FrameKind, changes: &[RefChange]) {
@@ -290,7 +299,8 @@ fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Op
     if !sidecar.offsets().eq(offsets.iter().copied()) {
         return wrong("the offsets of the segment's records");
     }
-    let sorted = sorted_by_id(seen.ids.get(..records).unwrap_or_default());
+    let mut sorted = seen.by_id.get(..records).unwrap_or_default().to_vec();
+    sorted.sort_unstable();
     if !sidecar.ids().zip(sidecar.numbers()).eq(sorted) {
         return wrong("the ids of the segment's records");
     }

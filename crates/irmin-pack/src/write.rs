@@ -22,13 +22,19 @@ impl Inner {
         for object in objects {
             check_size(object)?;
         }
+        if objects.iter().any(|object| !object.cut.is_none()) {
+            self.need_version_2()?;
+        }
         let mut links = lock(&self.writer);
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
         for object in objects {
-            let place = match self.find(&object.id, SEGMENTS_SEARCHED)? {
-                Some(place) => place,
-                None => self.append(object, &mut links)?,
+            let place = match self.find_kept(&object.id, SEGMENTS_SEARCHED)? {
+                Some(place) if self.is_as_whole(place, object)? => {
+                    self.collection.touch(place);
+                    place
+                }
+                _ => self.append(object, &mut links)?,
             };
             keys.push(Key {
                 id: object.id,
@@ -55,6 +61,7 @@ impl Inner {
         }
         let is_empty = edits.is_empty() && state.active.pending_bytes() == 0;
         drop(state);
+        self.check_edits(edits)?;
         if !is_empty {
             self.make_room(names)?;
             self.write_frame(FrameKind::Transaction, edits)?;
@@ -156,13 +163,8 @@ impl Inner {
         self.make_room(record::length_max(object))?;
         self.write_if_full()?;
         links.clear();
-        for link in object.links {
-            links.push(match link.locator {
-                Some(locator) => Some(locator),
-                None => self
-                    .find(&link.id, SEGMENTS_SEARCHED)?
-                    .and_then(Place::locator),
-            });
+        for (index, link) in object.links.iter().enumerate() {
+            links.push(self.link(object, index, link, SEGMENTS_SEARCHED)?);
         }
         let mut state = write(&self.state);
         let place = state.active.push(object, links);
@@ -255,7 +257,7 @@ impl Inner {
     /// the writer's lock.
     ///
     /// When there is no room, nothing has changed: the edits are forgotten, the records wait.
-    fn write_frame(&self, kind: FrameKind, edits: &[RefEdit]) -> Result<(), StoreError> {
+    pub(crate) fn write_frame(&self, kind: FrameKind, edits: &[RefEdit]) -> Result<(), StoreError> {
         if read(&self.state).active.is_ragged {
             self.cut_rest()?;
         }

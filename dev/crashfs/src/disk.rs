@@ -190,6 +190,18 @@ impl Disk {
         apply(&mut self.durable_names, &mut self.durable_dirs, durable);
     }
 
+    /// Returns what another process finds when the one that held the locks is dead.
+    pub(crate) fn after_kill(&self) -> Self {
+        Self {
+            locked: BTreeSet::new(),
+            cut_at: None,
+            fail_next: None,
+            bad_reads: 0..0,
+            full: 0..0,
+            ..self.clone()
+        }
+    }
+
     /// Returns what a machine finds when it comes up again.
     pub(crate) fn after_power_cut(&self, seed: u64) -> Self {
         let mut random = Random::new(seed);

@@ -74,6 +74,13 @@ impl CrashFs {
         disk.bad_reads = start..start.saturating_add(count);
     }
 
+    /// Tells whether a read failed since [`fail_reads_at`](Self::fail_reads_at).
+    #[must_use]
+    pub fn had_bad_reads(&self) -> bool {
+        let disk = self.disk();
+        !disk.bad_reads.is_empty() && disk.reads >= disk.bad_reads.start
+    }
+
     /// Returns how many operations that only read were begun.
     #[must_use]
     pub fn reads(&self) -> u64 {
@@ -98,6 +105,16 @@ impl CrashFs {
     #[must_use]
     pub fn after_power_cut(&self, seed: u64) -> Self {
         let disk = self.disk().after_power_cut(seed);
+        Self {
+            disk: Arc::new(Mutex::new(disk)),
+        }
+    }
+
+    /// Returns the disk as another process finds it after this one was killed: all that was written is
+    /// there, durable or not. Nothing fails any more.
+    #[must_use]
+    pub fn after_kill(&self) -> Self {
+        let disk = self.disk().after_kill();
         Self {
             disk: Arc::new(Mutex::new(disk)),
         }

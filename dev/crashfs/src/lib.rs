@@ -20,6 +20,7 @@
 //! # Ok::<(), irmin_core::StoreError>(())
 //! ```
 
+pub mod campaign;
 mod disk;
 mod files;
 mod random;

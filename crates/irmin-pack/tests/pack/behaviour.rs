@@ -41,12 +41,12 @@ fn a_missing_store_an_existing_one_and_another_format_are_told_apart() {
     ));
     fs::write(
         dir.path().join("format"),
-        "irminsule pack\nversion 2\nhash sha256\n",
+        "irminsule pack\nversion 3\nhash sha256\n",
     )
     .unwrap();
     let error = open().unwrap_err();
     assert!(matches!(error, StoreError::UnsupportedFormat { .. }));
-    assert!(error.to_string().contains("version 2"), "{error}");
+    assert!(error.to_string().contains("version 3"), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use irmin_core::{Durability, Id, Key, Kind, Object, ObjectStore, RefEdit, RefSto
 use irmin_crashfs::CrashFs;
 use irmin_pack::{Options, PackStore};
 
-use crate::model::dir;
+use crate::place::dir;
 
 /// What a small store holds.
 struct Sample {

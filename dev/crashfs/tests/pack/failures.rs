@@ -4,7 +4,7 @@ use irmin_core::{Durability, Id, Key, Kind, Object, ObjectStore, RefEdit, RefSto
 use irmin_crashfs::{CrashFs, Random};
 use irmin_pack::PackStore;
 
-use crate::model::{dir, options};
+use crate::place::{dir, options};
 
 fn commit(store: &PackStore, bytes: &[u8], expected: Option<Id>) -> Result<Id, StoreError> {
     let id = Id::of(bytes);

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod campaign;
+mod collect;
 mod damage;
 mod failures;
-mod model;
+mod place;
 mod power;

@@ -44,6 +44,7 @@ pub(super) fn scan(
         offset: None,
         action: "read",
         path: path.to_owned(),
+        offset: None,
         source,
     })?;
     let mut scan = Scan {
@@ -238,6 +239,7 @@ impl Scan<'_> {
                 offset: Some(at),
                 action: "read",
                 path: self.path.to_owned(),
+                offset: Some(at),
                 source,
             })
     }

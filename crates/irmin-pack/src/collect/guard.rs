@@ -1,0 +1,166 @@
+//! What keeps the writer from pointing to what is collected.
+
+use irmin_core::{Hold, Id, Key, Locator, Object, RefEdit, StoreError};
+
+use crate::collect::barrier::Barrier;
+use crate::damage;
+use crate::layout::FORMAT_2;
+use crate::lock::{lock, read};
+use crate::place::Place;
+use crate::read::find_segment;
+use crate::record::leaves_out;
+use crate::segment::put_file;
+use crate::stats::add;
+use crate::store::Inner;
+
+impl Inner {
+    /// Finds an object that will stay: newest segment first, in as many as the caller allows. Called
+    /// by the holder of the writer's lock.
+    pub(crate) fn find_kept(
+        &self,
+        id: &Id,
+        segments_max: usize,
+    ) -> Result<Option<Place>, StoreError> {
+        if !self.collection.is_running() {
+            return self.find(id, segments_max);
+        }
+        let state = read(&self.state);
+        let segment = state.active.header.number;
+        if let Some(number) = state.active.table.find(id) {
+            return Ok(Some(Place { segment, number }));
+        }
+        let sealed = state.sealed.clone();
+        drop(state);
+        for segment in sealed.iter().rev().take(segments_max) {
+            if let Some(number) = segment.find(id)? {
+                let segment = segment.number;
+                let place = Place { segment, number };
+                if self.keep(place) {
+                    return Ok(Some(place));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells whether a stored commit leaves out no more than the caller's would.
+    pub(crate) fn is_as_whole(
+        &self,
+        place: Place,
+        object: &Object<'_>,
+    ) -> Result<bool, StoreError> {
+        if object.kind != irmin_core::Kind::Commit || !self.collection.is_checked() {
+            return Ok(true);
+        }
+        let cut = self.read(place)?.map(|stored| stored.cut);
+        Ok(cut.is_some_and(|cut| {
+            (!cut.contents || object.cut.contents) && (!cut.parents || object.cut.parents)
+        }))
+    }
+
+    /// Returns the place that a link is stored with. An object that links to what is not there is
+    /// refused, as far as something may have been collected.
+    pub(crate) fn link(
+        &self,
+        object: &Object<'_>,
+        index: usize,
+        link: &Key,
+        segments_max: usize,
+    ) -> Result<Option<Locator>, StoreError> {
+        if !self.collection.is_checked() {
+            return Ok(match link.locator {
+                Some(locator) => Some(locator),
+                None => self.find(&link.id, segments_max)?.and_then(Place::locator),
+            });
+        }
+        if leaves_out(object.cut, index) {
+            return Ok(None);
+        }
+        if let Some(locator) = link.locator
+            && self.is_there(Place::of(locator))?
+        {
+            return Ok(Some(locator));
+        }
+        let found = self.find_kept(&link.id, usize::MAX)?;
+        let place = found.ok_or(StoreError::Dangling { id: link.id })?;
+        Ok(place.locator())
+    }
+
+    /// Checks that names will point to what is there and stays. Called by the holder of the
+    /// writer's lock.
+    pub(crate) fn check_edits(&self, edits: &[RefEdit]) -> Result<(), StoreError> {
+        if !self.collection.is_checked() {
+            return Ok(());
+        }
+        for id in edits.iter().filter_map(|edit| edit.new) {
+            let place = self.find_kept(&id, usize::MAX)?;
+            self.add_root(id, place.ok_or(StoreError::Dangling { id })?);
+        }
+        Ok(())
+    }
+
+    /// See [`irmin_core::Engine::hold`].
+    pub(crate) fn hold(&self, commit: Id) -> Result<Hold, StoreError> {
+        // In the list first: a collection that begins meanwhile finds it there.
+        let hold = self.holds.hold(commit);
+        if self.collection.is_running() {
+            let _writer = lock(&self.writer);
+            let place = self.find_kept(&commit, usize::MAX)?;
+            self.add_root(commit, place.ok_or(StoreError::Dangling { id: commit })?);
+        }
+        Ok(hold)
+    }
+
+    /// Tells of each id whether the object is stored and will stay for whoever depends on it soon.
+    pub(crate) fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
+        let _writer = lock(&self.writer);
+        for id in ids {
+            let place = self.find_kept(id, usize::MAX)?;
+            place.iter().for_each(|place| self.collection.touch(*place));
+            out.push(place.is_some());
+        }
+        Ok(())
+    }
+
+    /// Has the store say that it has version 2, if it does not yet: then segments may have gaps,
+    /// and commits may be cut. Two syncs, once in a store's life.
+    pub(crate) fn need_version_2(&self) -> Result<(), StoreError> {
+        self.collection.set_version_2(|| {
+            let files = &*self.options.files;
+            let path = &self.layout.format;
+            put_file(files, path, FORMAT_2.as_bytes())?;
+            let dir = &self.layout.dir;
+            files.sync_dir(dir).map_err(damage::io("sync", dir))?;
+            add(&self.counters.syncs, 2);
+            self.counters.wrote(FORMAT_2.len());
+            Ok(())
+        })
+    }
+
+    /// Tells whether a place that somebody was given holds a record that will stay.
+    fn is_there(&self, place: Place) -> Result<bool, StoreError> {
+        let state = read(&self.state);
+        if place.segment == state.active.header.number {
+            return Ok(place.number < state.active.table.len());
+        }
+        let sealed = find_segment(&state.sealed, place.segment).cloned();
+        drop(state);
+        let Some(sealed) = sealed else {
+            return Ok(false);
+        };
+        // A segment that no collection wrote holds all that it ever did.
+        let is_stored = !sealed.is_sparse()? || sealed.span(place.number)?.is_some();
+        Ok(is_stored && self.keep(place))
+    }
+
+    fn keep(&self, place: Place) -> bool {
+        let mut barrier = lock(&self.collection.barrier);
+        barrier.as_mut().is_none_or(|barrier| barrier.keep(place))
+    }
+
+    fn add_root(&self, id: Id, place: Place) {
+        if let Some(barrier) = &mut *lock(&self.collection.barrier) {
+            Barrier::add_root(barrier, id, place);
+        }
+    }
+}

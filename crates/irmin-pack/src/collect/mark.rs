@@ -1,0 +1,282 @@
+//! Finding out what is alive in a segment, newest record first.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Mutex;
+
+use irmin_core::{Collect, CollectReport, Cut, Id, Kind, StoreError, links_of};
+
+use crate::collect::barrier::{Barrier, Frozen};
+use crate::collect::bits::Bits;
+use crate::collect::holds::held;
+use crate::collect::meter::{Meter, Stop};
+use crate::collect::source::{Source, Window};
+use crate::damage::Damage;
+use crate::lock::lock;
+use crate::place::Place;
+use crate::record::{Record, leaves_out};
+use crate::scan::{Position, Scan};
+use crate::store::Inner;
+
+/// A collection on its way through the segments.
+pub(crate) struct Run<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) collect: &'a Collect<'a>,
+    pub(crate) meter: Meter<'a>,
+    pub(crate) barrier: &'a Mutex<Option<Barrier>>,
+    pub(crate) report: CollectReport,
+    /// From here on everything was stored by this handle since the last collection began.
+    pub(crate) young: Place,
+    /// What a name led to once, among the young.
+    pub(crate) named: BTreeMap<u32, Bits>,
+    pub(crate) named_ids: HashSet<Id>,
+    /// How many segments were written anew.
+    pub(crate) replaced: u64,
+}
+
+/// The segment that is looked at.
+pub(crate) struct Segment {
+    pub(crate) source: Source,
+    /// The records whose links were followed.
+    followed: Bits,
+    /// What is left out anew beneath commits, by record number.
+    pub(crate) cuts: BTreeMap<u32, Cut>,
+}
+
+impl Segment {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            followed: Bits::default(),
+            cuts: BTreeMap::new(),
+        }
+    }
+
+    fn look_again(&mut self) {
+        self.followed.clear();
+        self.cuts.clear();
+    }
+}
+
+impl Run<'_> {
+    pub(crate) fn barrier<T>(&self, with: impl FnOnce(&mut Barrier) -> T) -> T {
+        with(lock(self.barrier).get_or_insert_default())
+    }
+
+    /// Finds all that is alive in a segment. When this returns, nothing more comes to life in it,
+    /// unless it is a dry run.
+    pub(crate) fn mark(&mut self, segment: &mut Segment) -> Result<(), Stop> {
+        self.barrier(|barrier| barrier.enter(segment.source.header.number));
+        self.read_names(&segment.source)?;
+        for attempt in 0.. {
+            self.read_holds(segment)?;
+            self.resolve(&segment.source)?;
+            self.walk(segment)?;
+            if self.collect.dry_run {
+                break;
+            }
+            // Who writes all the time must not keep this from getting through.
+            let inner = self.inner;
+            let _writer = lock(&inner.writer);
+            let mut frozen = self.barrier(Barrier::freeze);
+            self.meter.is_silent = attempt >= ATTEMPTS;
+            while self.meter.is_silent && frozen != Frozen::Yes {
+                if frozen == Frozen::Recut {
+                    segment.look_again();
+                }
+                self.walk(segment)?;
+                frozen = self.barrier(Barrier::freeze);
+            }
+            self.meter.is_silent = false;
+            match frozen {
+                Frozen::Yes => break,
+                Frozen::More => {}
+                Frozen::Recut => segment.look_again(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up holds that reader processes made meanwhile.
+    fn read_holds(&mut self, segment: &mut Segment) -> Result<(), StoreError> {
+        if self.collect.dry_run {
+            return Ok(());
+        }
+        let inner = self.inner;
+        for id in held(&*inner.options.files, &inner.layout.holds, true)? {
+            if self.barrier(|barrier| barrier.want_root(id)) {
+                segment.look_again();
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for what is wanted by id.
+    fn resolve(&mut self, source: &Source) -> Result<(), StoreError> {
+        for id in self.barrier(|barrier| barrier.wanted()) {
+            if let Some(place) = source.find(&id, u32::MAX)? {
+                self.barrier(|barrier| barrier.found(&id, place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the links of all records that are marked, from the last to the first: links lead
+    /// backward, so the marks of a record are complete when it is reached.
+    fn walk(&mut self, segment: &mut Segment) -> Result<(), Stop> {
+        let mut window = Window::default();
+        for row in (0..segment.source.len()).rev() {
+            let Some((place, start, end)) = segment.source.record(row) else {
+                continue;
+            };
+            let is_young = place >= self.young;
+            let is_named = is_young && self.is_named(place);
+            let is_live = self.barrier(|barrier| {
+                if is_young && !is_named {
+                    // A commit that is on its way may need it.
+                    barrier.mark(place);
+                }
+                barrier.is_marked(place)
+            });
+            if segment.followed.get(place.number) || !(is_live || is_named) {
+                continue;
+            }
+            let bytes = window.get(&segment.source, (start, end), false, &mut self.meter)?;
+            let record = Record::parse(bytes, place, u64::from(start))
+                .map_err(|damage| damage.at(&segment.source.path))?;
+            if is_named {
+                self.name_links(&record);
+            }
+            if is_live {
+                segment.followed.set(place.number);
+                self.follow(segment, place, start, &record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn follow(
+        &mut self,
+        segment: &mut Segment,
+        place: Place,
+        offset: u32,
+        record: &Record<'_>,
+    ) -> Result<(), StoreError> {
+        let damaged = |expected: &str, found: String| {
+            let damage = Damage::new(u64::from(offset), expected, found);
+            damage.at(&segment.source.path)
+        };
+        let cut = self.cut(record);
+        if cut != record.cut {
+            segment.cuts.insert(place.number, cut);
+        }
+        let ids = ids(record).map_err(|found| damaged("an object", found))?;
+        for index in 0..record.links.len().max(ids.len()) {
+            if leaves_out(cut, index) {
+                continue;
+            }
+            let target = record.links.get(index).copied().flatten().map(Place::of);
+            let target = match (target, ids.get(index)) {
+                (Some(target), _) => target,
+                (None, Some(id)) => match segment.source.find(id, place.number)? {
+                    Some(target) => target,
+                    None => {
+                        self.barrier(|barrier| barrier.want(*id));
+                        continue;
+                    }
+                },
+                (None, None) => continue,
+            };
+            let is_there = target < place
+                && (target.segment < place.segment || segment.source.has(target.number))
+                && self.barrier(|barrier| barrier.mark(target));
+            if !is_there {
+                let (number, segment) = (target.number, target.segment);
+                let found = format!("one to record {number} in segment {segment}");
+                return Err(damaged("links to earlier records", found));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what is left out beneath a commit from now on.
+    fn cut(&self, record: &Record<'_>) -> Cut {
+        if record.kind != Kind::Commit {
+            return Cut::NONE;
+        }
+        let id = Id::of(record.payload);
+        if self.barrier(|barrier| barrier.is_root(&id)) {
+            return record.cut;
+        }
+        let asked = (self.collect.cut)(&id);
+        Cut {
+            contents: record.cut.contents || asked.contents,
+            parents: record.cut.parents || asked.parents,
+        }
+    }
+
+    /// Finds out what names pointed to since the young began: what such a name led to and no name
+    /// leads to any more is dead, and what no name ever led to is on its way.
+    fn read_names(&mut self, source: &Source) -> Result<(), Stop> {
+        if source.header.number < self.young.segment {
+            return Ok(());
+        }
+        let scan = Scan {
+            file: &*source.file,
+            path: &source.path,
+            header: source.header,
+            end: source.frames_end,
+        };
+        scan.run(Position::START, &mut |_, frame| {
+            let targets = frame.changes.iter().filter_map(|change| change.target);
+            self.named_ids.extend(targets);
+            Ok(())
+        })?;
+        for id in &self.named_ids {
+            if let Some(place) = source.find(id, u32::MAX)? {
+                self.named
+                    .entry(place.segment)
+                    .or_default()
+                    .set(place.number);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_named(&self, place: Place) -> bool {
+        let bits = self.named.get(&place.segment);
+        bits.is_some_and(|bits| bits.get(place.number))
+    }
+
+    fn name_links(&mut self, record: &Record<'_>) {
+        for target in record.links.iter().flatten().copied().map(Place::of) {
+            if target >= self.young {
+                self.named
+                    .entry(target.segment)
+                    .or_default()
+                    .set(target.number);
+            }
+        }
+    }
+}
+
+/// Returns the ids of what a record points to, if the places do not tell it all.
+fn ids(record: &Record<'_>) -> Result<Vec<Id>, String> {
+    if record.links.is_empty() {
+        // What cannot be read as an object leads nowhere.
+        return Ok(match record.kind {
+            Kind::Blob => Vec::new(),
+            _ => links_of(record.payload).unwrap_or_default(),
+        });
+    }
+    if record.links.iter().all(Option::is_some) {
+        return Ok(Vec::new());
+    }
+    let ids = links_of(record.payload).map_err(|error| error.to_string())?;
+    match ids.len() == record.links.len() {
+        true => Ok(ids),
+        false => Err(format!("{} links, not {}", record.links.len(), ids.len())),
+    }
+}
+
+/// How often a segment is looked at again beside the writer, before the writer has to wait.
+const ATTEMPTS: u32 = 3;
