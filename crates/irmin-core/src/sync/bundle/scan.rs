@@ -44,7 +44,6 @@ pub(super) fn scan(
         offset: None,
         action: "read",
         path: path.to_owned(),
-        offset: None,
         source,
     })?;
     let mut scan = Scan {
@@ -239,7 +238,6 @@ impl Scan<'_> {
                 offset: Some(at),
                 action: "read",
                 path: self.path.to_owned(),
-                offset: Some(at),
                 source,
             })
     }

@@ -126,7 +126,6 @@ impl BundleStore {
                 offset: Some(place.offset),
                 action: "read",
                 path: self.path.clone(),
-                offset: Some(place.offset),
                 source,
             })?;
         let found = Id::of(&bytes);
