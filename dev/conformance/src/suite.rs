@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::place::report;
 use crate::{
-    Open, branches, checker, deep, engines, history, merges, names, objects, race, script,
+    Open, branches, checker, collect, deep, engines, history, merges, names, objects, race, script,
     transactions, trees, watch, wide,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub type Check = fn(Open<'_>);
 
 /// All themes.
-const THEMES: [(&str, &[(&str, Check)]); 14] = [
+const THEMES: [(&str, &[(&str, Check)]); 15] = [
     ("engines", engines::CHECKS),
     ("objects", objects::CHECKS),
     ("trees", trees::CHECKS),
@@ -27,6 +27,7 @@ const THEMES: [(&str, &[(&str, Check)]); 14] = [
     ("deep", deep::CHECKS),
     ("scripts", script::CHECKS),
     ("races", race::CHECKS),
+    ("collection", collect::CHECKS),
     ("serialisability", checker::CHECKS),
 ];
 

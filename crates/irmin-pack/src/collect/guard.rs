@@ -8,7 +8,6 @@ use crate::layout::FORMAT_2;
 use crate::lock::{lock, read};
 use crate::place::Place;
 use crate::read::find_segment;
-use crate::record::leaves_out;
 use crate::segment::put_file;
 use crate::stats::add;
 use crate::store::Inner;
@@ -73,7 +72,7 @@ impl Inner {
                 None => self.find(&link.id, segments_max)?.and_then(Place::locator),
             });
         }
-        if leaves_out(object.cut, index) {
+        if object.cut.leaves_out(index) {
             return Ok(None);
         }
         if let Some(locator) = link.locator
