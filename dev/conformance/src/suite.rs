@@ -6,14 +6,14 @@ use std::time::Instant;
 use crate::place::report;
 use crate::{
     Open, branches, checker, collect, deep, engines, history, merges, names, objects, race, script,
-    transactions, trees, watch, wide,
+    sync, transactions, trees, watch, wide,
 };
 
 /// One property: it panics where it does not hold. Makes its own places.
 pub type Check = fn(Open<'_>);
 
 /// All themes.
-const THEMES: [(&str, &[(&str, Check)]); 15] = [
+const THEMES: [(&str, &[(&str, Check)]); 16] = [
     ("engines", engines::CHECKS),
     ("objects", objects::CHECKS),
     ("trees", trees::CHECKS),
@@ -25,6 +25,7 @@ const THEMES: [(&str, &[(&str, Check)]); 15] = [
     ("watches", watch::CHECKS),
     ("wide", wide::CHECKS),
     ("deep", deep::CHECKS),
+    ("sync", sync::CHECKS),
     ("scripts", script::CHECKS),
     ("races", race::CHECKS),
     ("collection", collect::CHECKS),
