@@ -102,11 +102,6 @@ impl Context {
         Ok(repo)
     }
 
-    /// Returns the repository for a command that follows what others write, as long as it likes.
-    pub(crate) fn followed_repo(&mut self) -> Result<Repo, Failure> {
-        self.repo()
-    }
-
     /// Makes a repository at a place and works with it from now on.
     pub(crate) fn create(&mut self, url: &Url) -> Result<Repo, Failure> {
         let env = identity::env()?;

@@ -6,8 +6,8 @@ use crate::path::{Path, PathError};
 use crate::rules::RulesError;
 use crate::sync::SyncError;
 use crate::{
-    BranchName, CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError,
-    StoreError, TimeError, TransactionError, TypedError, WatchError,
+    BranchName, CommitError, HistoryError, Id, ProofError, RefNameError, RevisionError,
+    SignatureError, StoreError, TimeError, TransactionError, TypedError, WatchError,
 };
 
 /// The result of operations on the model.
@@ -71,6 +71,9 @@ pub enum Error {
     /// A value and a part of a tree do not fit each other.
     #[error(transparent)]
     Typed(#[from] TypedError),
+    /// A proof is refused, or cannot be made.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
     /// A watch cannot go on.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -178,6 +181,7 @@ impl Error {
             Self::Typed(error) => error.kind(),
             Self::Sync(error) => error.kind(),
             Self::Watch(error) => error.kind(),
+            Self::Proof(error) => error.kind(),
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

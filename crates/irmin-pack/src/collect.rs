@@ -98,6 +98,9 @@ impl Inner {
         if !collect.dry_run {
             self.poison.check()?;
             self.roll_records()?;
+            // What names let go of is removed for good, so that they did must be durable.
+            let end = read(&self.state).active.log_end();
+            self.sync_to(end)?;
             self.collection.check_from_now();
         }
         let state = read(&self.state);

@@ -1,9 +1,12 @@
 //! Watches: what an engine's count of changes and its history have to give.
 
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
-use irmin_core::{Branch, Commit, Error, Id, Path, Since, Watch, WatchError, WatchKind};
+use irmin_core::{
+    Branch, Collect, Commit, Cut, Error, Id, Path, Since, Watch, WatchError, WatchKind,
+};
 
 use crate::place::{main, path, repo};
 use crate::{Check, Open};
@@ -23,6 +26,10 @@ pub const CHECKS: &[(&str, Check)] = &[
     ),
     ("moves and removals are told", moves_and_removals_are_told),
     ("names are told", names_are_told),
+    (
+        "history that was cut or collected is passed over, or an error",
+        history_that_was_cut,
+    ),
     (
         "a place that is not there is an error",
         a_place_that_is_not_there,
@@ -144,6 +151,37 @@ fn names_are_told(open: Open<'_>) {
         assert_eq!(changes[0].name, "heads/side");
         assert_eq!(changes[0].after, Some(first.id()));
     });
+}
+
+fn history_that_was_cut(open: Open<'_>) {
+    let place = open();
+    let repo = repo(place.as_ref());
+    let main = main(&repo);
+    let ids: Vec<Id> = (0..9)
+        .map(|number| set(&main, &format!("f{number}"), "x").id())
+        .collect();
+    let watch = |since| main.watch(&Path::root(), since).unwrap();
+    let (mut fresh, mut begun) = (watch(Since::Start), watch(Since::Start));
+    assert_eq!(take(&mut begun, 5), ids[..5]);
+    let cut_of = |id: &Id| Cut {
+        contents: [2, 5, 6].iter().any(|&at: &usize| ids[at] == *id),
+        parents: ids[2] == *id,
+    };
+    let collect = Collect {
+        roots: &[],
+        cut: &cut_of,
+        dry_run: false,
+    };
+    let report = repo
+        .engine()
+        .collect(&collect, &mut |_| ControlFlow::Continue(()));
+    if report.unwrap().commits_cut == 0 {
+        return; // The engine keeps all.
+    }
+    assert_eq!(take(&mut fresh, 4), [ids[3], ids[4], ids[7], ids[8]]);
+    assert_eq!(take(&mut begun, 2), ids[7..]);
+    let gone = watch(Since::Commit(ids[5])).next(Duration::ZERO);
+    assert!(matches!(gone, Err(Error::Watch(WatchError::Gone { commit })) if commit == ids[5]));
 }
 
 fn a_place_that_is_not_there(open: Open<'_>) {

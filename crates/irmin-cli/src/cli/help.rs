@@ -13,7 +13,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "set", "rm", "load", "import", "batch", "counter", "register",
         ],
     ),
-    ("Look back", &["log", "show", "diff", "blame", "watch"]),
+    (
+        "Look back",
+        &["log", "show", "diff", "blame", "watch", "proof"],
+    ),
     (
         "Fork and merge",
         &["branch", "tag", "merge", "reset", "revert", "rules"],

@@ -20,6 +20,7 @@ mod man;
 mod merge;
 mod names;
 mod pin;
+mod proof;
 mod register;
 mod reset;
 mod revert;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     Blame(blame::Args),
     Watch(watch::Args),
+    Proof(proof::Args),
     Branch(branch::Args),
     Tag(tag::Args),
     Merge(merge::Args),
@@ -90,6 +92,8 @@ impl Command {
             | Self::Show(_)
             | Self::Diff(_)
             | Self::Blame(_)
+            | Self::Watch(_)
+            | Self::Proof(_)
             | Self::Stats(_)
             | Self::Dot(_) => true,
             Self::Branch(args) => args.only_reads(),
@@ -122,6 +126,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Diff(args) => diff::run(args, context),
         Command::Blame(args) => blame::run(args, context),
         Command::Watch(args) => watch::run(args, context),
+        Command::Proof(args) => proof::run(args, context),
         Command::Branch(args) => branch::run(args, context),
         Command::Tag(args) => tag::run(args, context),
         Command::Merge(args) => merge::run(args, context),

@@ -76,7 +76,7 @@ enum Source {
 
 impl Source {
     fn open(args: &Args, context: &mut Context) -> Result<Self, Failure> {
-        let repo = context.followed_repo()?;
+        let repo = context.repo()?;
         if args.names {
             return Ok(Self::Names(repo.watch_names("")?));
         }

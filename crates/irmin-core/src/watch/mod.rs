@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::branch::Branch;
 use crate::error::{Error, Result};
-use crate::history::{RUN_COMMITS_MAX, Run};
+use crate::history::{HistoryError, RUN_COMMITS_MAX, Run};
 use crate::repo::Commit;
 use crate::{Entry, Id, Path};
 
@@ -33,7 +33,10 @@ use crate::{Entry, Id, Path};
 /// differs only when [`WatchEvent::changes`] is called.
 ///
 /// Where collection kept the history of a branch but not the contents of each commit, those commits
-/// are passed over: what they changed comes with the next one that is kept.
+/// are passed over: what they changed comes with the next one that is kept. It does not keep the
+/// commit on which it stands from being collected when the branch leaves it; [`Repo::hold`] does.
+///
+/// [`Repo::hold`]: crate::Repo::hold
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -195,7 +198,7 @@ impl Watch {
         };
         let Some(head) = head else { return Ok(None) };
         self.before()?;
-        match self.branch.repo().history().line_since(from, head)? {
+        match self.line_since(from, head)? {
             Some(runs) => {
                 self.runs = runs;
                 Ok(None)
@@ -204,6 +207,18 @@ impl Watch {
                 let head = self.branch.repo().must_load(head)?;
                 self.advance(WatchKind::Reset, Some(head))
             }
+        }
+    }
+
+    fn line_since(&self, from: Option<Id>, head: Id) -> Result<Option<Vec<Run>>> {
+        let repo = self.branch.repo();
+        match repo.history().line_since(from, head) {
+            Err(HistoryError::Missing { .. }) => {
+                // Perhaps another process has cut history meanwhile.
+                repo.forget_history();
+                Ok(repo.history().line_since(from, head)?)
+            }
+            line => Ok(line?),
         }
     }
 
@@ -234,13 +249,20 @@ impl Watch {
         Ok(None)
     }
 
-    /// Returns the commits of the oldest run, oldest last.
+    /// Returns the commits of the oldest run, oldest last. None if there is no way to go, or if it is
+    /// to be planned anew.
     fn window(&mut self) -> Result<&[Id]> {
         if self.window.is_empty()
             && let Some(&run) = self.runs.last()
         {
-            self.window = self.branch.repo().history().commits_of(run)?;
-            self.runs.pop();
+            match self.branch.repo().history().commits_of(run) {
+                // Collected meanwhile: the branch was moved, or its history cut.
+                Err(HistoryError::Missing { .. }) => self.runs.clear(),
+                ids => {
+                    self.window = ids?;
+                    self.runs.pop();
+                }
+            }
         }
         Ok(&self.window)
     }
@@ -258,7 +280,10 @@ impl Watch {
         let before = self.before()?;
         let matters = self.every_commit
             || kind == WatchKind::Removed
-            || self.differs(before.as_ref(), commit.as_ref())?;
+            || match self.differs(before.as_ref(), commit.as_ref()) {
+                Err(error) => return Err(self.explain(error)),
+                Ok(differs) => differs,
+            };
         self.cursor = match &commit {
             Some(commit) => Since::Commit(commit.id()),
             None => Since::Absent,
@@ -266,6 +291,15 @@ impl Watch {
         // Users may load all of the event's trees; the watch keeps none of that.
         self.before = commit.as_ref().map(Commit::unloaded);
         Ok(matters.then(|| WatchEvent::new(kind, &self.path, before, commit)))
+    }
+
+    /// Tells whether an error is because the commit that the watch stands on is not kept any more.
+    fn explain(&mut self, error: Error) -> Error {
+        self.before = None;
+        match self.before() {
+            Err(gone @ Error::Watch(WatchError::Gone { .. })) => gone,
+            _ => error,
+        }
     }
 
     fn differs(&self, before: Option<&Commit>, after: Option<&Commit>) -> Result<bool> {

@@ -10,7 +10,9 @@ use irmin_core::{
 use irmin_crashfs::{CrashFs, Random};
 use irmin_pack::{Options, PackStore};
 
-use crate::model::{Refs, dir, options};
+use crate::place::{dir, options};
+
+type Refs = BTreeMap<String, Id>;
 
 const STEPS: usize = 24;
 
