@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use irmin_core::{Collect, Durability, Engine, Id, Key, Kind, ObjectStore, RefStore};
 use irmin_pack::{PackReader, PackStore};
 
+use crate::reader::Done;
 use crate::{put, set, small_segments};
 
 fn collect(store: &PackStore) -> u64 {
@@ -102,6 +103,7 @@ fn readers_follow_a_writer_that_commits_and_collects() {
                 })
             })
             .collect();
+        let done = Done(&is_done);
         let idle = PackReader::open(dir.path(), small_segments()).unwrap();
         let mut removed = 0;
         for number in 1..240 {
@@ -111,7 +113,7 @@ fn readers_follow_a_writer_that_commits_and_collects() {
             }
         }
         assert!(removed > 400, "{removed}");
-        is_done.store(true, Ordering::Release);
+        drop(done);
         for reader in busy {
             assert_eq!(reader.join().unwrap(), 239);
         }
