@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use irminsule::{
-    Branch, BranchName, Commit, CommitInfo, Engine, OpenError, Repo, RevisionError, StoreError,
-    Tree, Url,
+    Branch, BranchName, Commit, CommitInfo, Engine, Env, OpenError, Repo, RevisionError,
+    StoreError, Tree, Url,
 };
 
 use crate::cli::Common;
@@ -54,7 +54,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Opens a repository for writing; waits a little for another process that writes to it.
-fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
+pub(crate) fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
     let start = Instant::now();
     loop {
         match url.open() {
@@ -114,6 +114,17 @@ impl Context {
     pub(crate) fn branch_name(&self) -> Result<BranchName, Failure> {
         let name = self.common.branch.as_deref().unwrap_or(BRANCH);
         Ok(BranchName::new(name)?)
+    }
+
+    /// Returns the branch that was named, if any.
+    pub(crate) fn named_branch(&self) -> Result<Option<BranchName>, Failure> {
+        let named = self.common.branch.as_deref().map(BranchName::new);
+        Ok(named.transpose()?)
+    }
+
+    /// Returns who is at work, and the clock.
+    pub(crate) fn env() -> Result<Env, Failure> {
+        identity::env()
     }
 
     /// Returns the branch, which need not exist.

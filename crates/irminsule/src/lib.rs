@@ -20,13 +20,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bundle;
+mod clone;
 mod env;
+mod remotes;
 mod url;
 mod watcher;
 
+pub use bundle::{open_bundle, write_bundle};
+pub use clone::{CloneError, CloneOptions, Cloned, ORIGIN, clone};
 pub use env::system_env;
 pub use irmin_core::*;
 pub use irmin_pack as pack;
+pub use remotes::{Remotes, RemotesError};
 pub use url::{OpenError, Url};
 pub use watcher::{End, Watcher};
 
@@ -37,7 +43,8 @@ use std::sync::Arc;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// Opens an existing repository: `pack:DIR`, or a directory alone; `mem:` is a new empty one.
+/// Opens an existing repository: `pack:DIR`, or a directory alone; `bundle:FILE` for reading only;
+/// `mem:` is a new empty one.
 ///
 /// # Errors
 /// [`OpenError::Url`] when the URL names no engine, [`OpenError::Store`] when the engine cannot be

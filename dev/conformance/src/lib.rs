@@ -38,6 +38,7 @@ mod probe;
 mod race;
 mod script;
 mod suite;
+pub mod sync;
 pub mod transactions;
 pub mod trees;
 pub mod watch;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::place::report;
 use crate::{
-    Open, branches, checker, deep, engines, history, merges, names, objects, race, script,
+    Open, branches, checker, deep, engines, history, merges, names, objects, race, script, sync,
     transactions, trees, watch, wide,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub type Check = fn(Open<'_>);
 
 /// All themes.
-const THEMES: [(&str, &[(&str, Check)]); 14] = [
+const THEMES: [(&str, &[(&str, Check)]); 15] = [
     ("engines", engines::CHECKS),
     ("objects", objects::CHECKS),
     ("trees", trees::CHECKS),
@@ -25,6 +25,7 @@ const THEMES: [(&str, &[(&str, Check)]); 14] = [
     ("watches", watch::CHECKS),
     ("wide", wide::CHECKS),
     ("deep", deep::CHECKS),
+    ("sync", sync::CHECKS),
     ("scripts", script::CHECKS),
     ("races", race::CHECKS),
     ("serialisability", checker::CHECKS),

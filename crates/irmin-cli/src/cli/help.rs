@@ -4,7 +4,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 
 /// The commands by what people want to do.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("Start", &["init", "tour"]),
     ("Read", &["get", "ls", "tree", "dump", "export"]),
     (
@@ -20,6 +20,12 @@ const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Fork and merge",
         &["branch", "tag", "merge", "reset", "revert", "rules"],
+    ),
+    (
+        "Share",
+        &[
+            "clone", "fetch", "pull", "push", "remote", "bundle", "snapshot",
+        ],
     ),
     (
         "Look after the repository",

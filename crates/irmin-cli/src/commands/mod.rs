@@ -3,12 +3,15 @@
 mod batch;
 mod blame;
 mod branch;
+mod bundle;
+mod clone;
 mod completions;
 mod counter;
 mod diff;
 mod dot;
 mod dump;
 mod export;
+mod fetch;
 mod gc;
 mod get;
 mod import;
@@ -21,13 +24,17 @@ mod merge;
 mod names;
 mod pin;
 mod proof;
+mod pull;
+mod push;
 mod register;
+mod remote;
 mod reset;
 mod revert;
 mod rm;
 mod rules;
 mod set;
 mod show;
+mod snapshot;
 mod stats;
 mod tag;
 mod tour;
@@ -67,6 +74,13 @@ pub(crate) enum Command {
     Reset(reset::Args),
     Revert(revert::Args),
     Rules(rules::Args),
+    Clone(clone::Args),
+    Fetch(fetch::Args),
+    Pull(pull::Args),
+    Push(push::Args),
+    Remote(remote::Args),
+    Bundle(bundle::Args),
+    Snapshot(snapshot::Args),
     Counter(counter::Args),
     Register(register::Args),
     Gc(gc::Args),
@@ -101,6 +115,9 @@ impl Command {
             Self::Rules(args) => args.only_reads(),
             Self::Counter(args) => args.only_reads(),
             Self::Register(args) => args.only_reads(),
+            Self::Remote(args) => args.only_reads(),
+            Self::Bundle(args) => args.only_reads(),
+            Self::Snapshot(args) => args.only_reads(),
             _ => false,
         }
     }
@@ -133,6 +150,13 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Reset(args) => reset::run(args, context),
         Command::Revert(args) => revert::run(args, context),
         Command::Rules(args) => rules::run(args, context),
+        Command::Clone(args) => clone::run(args, context),
+        Command::Fetch(args) => fetch::run(args, context),
+        Command::Pull(args) => pull::run(args, context),
+        Command::Push(args) => push::run(args, context),
+        Command::Remote(args) => remote::run(args, context),
+        Command::Bundle(args) => bundle::run(args, context),
+        Command::Snapshot(args) => snapshot::run(args, context),
         Command::Counter(args) => counter::run(args, context),
         Command::Register(args) => register::run(args, context),
         Command::Gc(args) => gc::run(args, context),

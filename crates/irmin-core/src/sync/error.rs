@@ -52,7 +52,7 @@ pub enum SyncError {
         reason: &'static str,
     },
     /// Commits that a bundle builds on are not here.
-    #[error("the bundle builds on {count} commits that are not here, first {first}")]
+    #[error("the bundle builds on commits that are not here: {first}{}", more(*count))]
     Prerequisites {
         /// The first of them.
         first: Id,
@@ -85,6 +85,13 @@ pub enum SyncError {
     /// The caller asked to stop.
     #[error("the transfer was stopped")]
     Cancelled,
+}
+
+fn more(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        _ => format!(" and {} more", count - 1),
+    }
 }
 
 impl SyncError {

@@ -10,7 +10,7 @@ use irmin_core::{
 use irmin_crashfs::{CrashFs, Random};
 use irmin_pack::{Options, PackStore};
 
-use crate::model::{Refs, dir, options};
+use crate::place::{Refs, dir, options};
 
 const STEPS: usize = 24;
 
