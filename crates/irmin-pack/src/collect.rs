@@ -99,6 +99,9 @@ impl Inner {
         if !collect.dry_run {
             self.poison.check()?;
             self.roll_records()?;
+            // A power cut must not bring names back that lead to what is removed.
+            let end = read(&self.state).active.log_end();
+            self.sync_to(end)?;
             self.collection.check_from_now();
         }
         let state = read(&self.state);
