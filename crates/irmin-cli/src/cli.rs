@@ -81,7 +81,7 @@ fn run_unguarded(args: &[OsString]) -> Outcome {
         Err(error) => return refuse(&error, args),
     };
     let ui = Ui::new(cli.common.json);
-    let mut context = Context::new(ui, cli.common);
+    let mut context = Context::new(ui, cli.common, cli.command.only_reads());
     let outcome = commands::run(&cli.command, &mut context);
     // The pager must have all of it before a failure is told.
     let finished = context.ui.finish();

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use irminsule::{
-    Branch, BranchName, Commit, CommitInfo, Engine, OpenError, Repo, RevisionError, StoreError,
-    Tree, Url,
+    Branch, BranchName, Commit, CommitInfo, Engine, Env, OpenError, Repo, RevisionError,
+    StoreError, Tree, Url,
 };
 
 use crate::cli::Common;
@@ -25,6 +25,7 @@ pub(crate) struct Context {
     /// The way to the user.
     pub(crate) ui: Ui,
     common: Common,
+    only_reads: bool,
     repo: Option<Repo>,
 }
 
@@ -47,12 +48,12 @@ pub(crate) struct WriteArgs {
     pub(crate) author: Option<String>,
 }
 
-/// How long a command waits for another one that has the repository open.
+/// How long a command that writes waits for another one that does.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Opens a repository; waits a little for another process that has it open.
+/// Opens a repository for writing; waits a little for another process that writes to it.
 pub(crate) fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
     let start = Instant::now();
     loop {
@@ -66,10 +67,12 @@ pub(crate) fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
 }
 
 impl Context {
-    pub(crate) fn new(ui: Ui, common: Common) -> Self {
+    /// `only_reads`: the command does not write to the repository.
+    pub(crate) fn new(ui: Ui, common: Common, only_reads: bool) -> Self {
         Self {
             ui,
             common,
+            only_reads,
             repo: None,
         }
     }
@@ -90,7 +93,11 @@ impl Context {
             return Ok(repo.clone());
         }
         let env = identity::env()?;
-        let repo = Repo::new(open(&self.url()?)?, env);
+        let engine = match self.url()? {
+            url @ Url::Pack(_) if self.only_reads => url.open_reader()?,
+            url => open(&url)?,
+        };
+        let repo = Repo::new(engine, env);
         self.repo = Some(repo.clone());
         Ok(repo)
     }
@@ -107,6 +114,17 @@ impl Context {
     pub(crate) fn branch_name(&self) -> Result<BranchName, Failure> {
         let name = self.common.branch.as_deref().unwrap_or(BRANCH);
         Ok(BranchName::new(name)?)
+    }
+
+    /// Returns the branch that was named, if any.
+    pub(crate) fn named_branch(&self) -> Result<Option<BranchName>, Failure> {
+        let named = self.common.branch.as_deref().map(BranchName::new);
+        Ok(named.transpose()?)
+    }
+
+    /// Returns who is at work, and the clock.
+    pub(crate) fn env() -> Result<Env, Failure> {
+        identity::env()
     }
 
     /// Returns the branch, which need not exist.

@@ -3,8 +3,8 @@
 use std::io;
 
 use irminsule::{
-    Error, HistoryError, OpenError, PathError, RefNameError, RevisionError, SignatureError,
-    StoreError, TimeError,
+    CloneError, Error, HistoryError, OpenError, PathError, RefNameError, RemotesError,
+    RevisionError, SignatureError, StoreError, TimeError,
 };
 
 use crate::hints;
@@ -126,6 +126,33 @@ impl From<OpenError> for Failure {
             OpenError::Store(error) => error.into(),
             _ => Self::new(error.to_string())
                 .hint("write it as --repo DIR, or as --repo pack:DIR; '.' is here"),
+        }
+    }
+}
+
+impl From<CloneError> for Failure {
+    fn from(error: CloneError) -> Self {
+        match error {
+            CloneError::Open(error) => error.into(),
+            CloneError::Transfer(error) => error.into(),
+            CloneError::Remotes(error) => error.into(),
+            _ => {
+                Self::new(error.to_string()).hint("clone to another directory, or remove that one")
+            }
+        }
+    }
+}
+
+impl From<RemotesError> for Failure {
+    fn from(error: RemotesError) -> Self {
+        match error {
+            RemotesError::Name(error) => error.into(),
+            RemotesError::Io {
+                action,
+                path,
+                source,
+            } => Self::file(action, &path, &source),
+            _ => Self::new(error.to_string()),
         }
     }
 }

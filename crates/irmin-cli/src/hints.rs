@@ -2,6 +2,7 @@
 
 use std::io;
 
+use irminsule::sync::SyncError;
 use irminsule::{Error, RevisionError, StoreError, TransactionError, TypedError};
 
 /// Returns what to do about an error of the library.
@@ -28,6 +29,7 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::Typed(TypedError::NotJson { .. }) => {
             some("'irmin get PATH' prints a value as it is, 'irmin export' writes a directory")
         }
+        Error::Sync(error) => of_sync(error),
         Error::Decode { .. } | Error::Missing { .. } | Error::History(_) => damaged(),
         _ => None,
     }
@@ -38,13 +40,33 @@ fn of_store(error: &StoreError) -> Option<String> {
         StoreError::NotFound { .. } => some("'irmin init' makes a repository"),
         StoreError::AlreadyExists { .. } => some("it is ready to be used"),
         StoreError::Locked { .. } => {
-            some("one process at a time can use it; wait for that one, or end it")
+            some("one process at a time can write to it; wait for that one, or end it")
         }
         StoreError::UnsupportedFormat { .. } => {
             some("it may be of another version of irmin, or no repository at all")
         }
         StoreError::Corrupt { .. } => damaged(),
         StoreError::Io { source, .. } => of_io(source),
+        _ => None,
+    }
+}
+
+fn of_sync(error: &SyncError) -> Option<String> {
+    match error {
+        SyncError::Store(error) => of_store(error),
+        SyncError::Missing { .. }
+        | SyncError::WrongId { .. }
+        | SyncError::Decode { .. }
+        | SyncError::Rule { .. } => {
+            some("nothing became visible here; 'irmin verify' checks the other repository")
+        }
+        SyncError::Prerequisites { .. } => {
+            some("fetch from where the bundle was made, or ask for one of all")
+        }
+        SyncError::NameTaken { .. } => some("--prune removes names that the remote no longer has"),
+        SyncError::Moved { .. } => some("try again"),
+        SyncError::Write(source) => of_io(source),
+        SyncError::Cancelled => some("the same command goes on where it was"),
         _ => None,
     }
 }

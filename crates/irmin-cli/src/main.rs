@@ -18,6 +18,7 @@ mod progress;
 mod quote;
 mod settle;
 mod size;
+mod transfer;
 mod ui;
 
 use std::process::ExitCode;

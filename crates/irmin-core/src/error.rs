@@ -4,9 +4,10 @@ use std::io;
 
 use crate::path::{Path, PathError};
 use crate::rules::RulesError;
+use crate::sync::SyncError;
 use crate::{
-    BranchName, CommitError, HistoryError, Id, RefNameError, RevisionError, SignatureError,
-    StoreError, TimeError, TransactionError, TypedError,
+    BranchName, CommitError, HistoryError, Id, ProofError, RefNameError, RevisionError,
+    SignatureError, StoreError, TimeError, TransactionError, TypedError, WatchError,
 };
 
 /// The result of operations on the model.
@@ -64,9 +65,18 @@ pub enum Error {
     /// Text is not a time.
     #[error(transparent)]
     Time(#[from] TimeError),
+    /// Something went wrong between two repositories.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
     /// A value and a part of a tree do not fit each other.
     #[error(transparent)]
     Typed(#[from] TypedError),
+    /// A proof is refused, or cannot be made.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// A watch cannot go on.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// Bytes of an object cannot be decoded.
     #[error("object {id} is damaged: {source}")]
     Decode {
@@ -169,6 +179,9 @@ impl Error {
             | Self::RootNeedsTree => ErrorKind::Invalid,
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
             Self::Typed(error) => error.kind(),
+            Self::Sync(error) => error.kind(),
+            Self::Watch(error) => error.kind(),
+            Self::Proof(error) => error.kind(),
             Self::Read(_) | Self::Write(_) => ErrorKind::Unavailable,
             Self::Decode { .. } | Self::Missing { .. } => ErrorKind::Corrupt,
         }

@@ -7,6 +7,7 @@ mod ancestry;
 mod frontier;
 mod line;
 mod log;
+mod since;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::{Id, ObjectStore, StoreError};
 
 pub use ancestry::FastForward;
 pub use log::{Log, LogEntry, LogOptions};
+pub(crate) use since::{RUN_COMMITS_MAX, Run};
 
 /// How many commits a question may look at unless told otherwise.
 pub const VISITED_COMMITS_MAX: usize = 1 << 24;

@@ -20,6 +20,7 @@ mod merge;
 mod names;
 mod path;
 mod path_history;
+mod proof;
 mod refs;
 mod repo;
 mod retention;
@@ -29,11 +30,13 @@ mod short;
 mod signal;
 mod store;
 mod store_report;
+pub mod sync;
 mod transaction;
 mod tree;
 mod turns;
 mod typed;
 mod view;
+mod watch;
 
 pub use branch::{Branch, Moved};
 pub use check::{CheckProblem, CheckProgress, CheckReport};
@@ -56,6 +59,7 @@ pub use merge::{
 };
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
 pub use path_history::PathLog;
+pub use proof::{Claim, Found, Proof, ProofError};
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
 pub use repo::{Commit, Env, Repo};
 pub use retention::{RetentionError, RetentionRule};
@@ -75,3 +79,4 @@ pub use typed::{
     Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,
 };
 pub use view::{Read, View};
+pub use watch::{NameChange, NamesWatch, Since, Watch, WatchError, WatchEvent, WatchKind};

@@ -106,6 +106,17 @@ impl Cut {
         parents: false,
     };
 
+    /// Tells whether the commit's link with this position is left out: the tree is the first, the
+    /// parents follow.
+    #[must_use]
+    pub const fn leaves_out(self, link: usize) -> bool {
+        if link == 0 {
+            self.contents
+        } else {
+            self.parents
+        }
+    }
+
     /// Tells whether nothing is left out.
     #[must_use]
     pub const fn is_none(self) -> bool {
@@ -295,6 +306,12 @@ pub trait Engine: ObjectStore + RefStore {
     /// Returns a URL that names the place, such as `mem:` or `pack:/srv/data`.
     fn url(&self) -> String;
 
+    /// Returns the commits that whoever takes something from here must have already, because they
+    /// are left out on purpose. None, but for bundles.
+    fn prerequisites(&self) -> Vec<Id> {
+        Vec::new()
+    }
+
     /// Reads all that is stored, reachable or not, and checks every id, link and ref; changes
     /// nothing. Damage is in the report, not an error.
     ///
@@ -432,11 +449,11 @@ pub enum StoreError {
         /// The commit whose tree is not there.
         commit: Id,
     },
-    /// Something that only one can do at a time is being done.
-    #[error("the store is {doing} already; try again when that is done")]
-    Busy {
-        /// What is being done, as in "collecting".
-        doing: &'static str,
+    /// A collection runs already.
+    #[error("'{}' is being collected already; try again when that is done", path.display())]
+    Collecting {
+        /// The store.
+        path: PathBuf,
     },
     /// An argument breaks a limit of the engine.
     #[error("{what} is beyond the engine's limit of {limit}")]
@@ -456,7 +473,7 @@ impl StoreError {
             Self::Io { .. }
             | Self::Full { .. }
             | Self::TooManyWriters { .. }
-            | Self::Busy { .. }
+            | Self::Collecting { .. }
             | Self::Locked { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Poisoned { .. } => ErrorKind::Closed,

@@ -53,7 +53,7 @@ impl Inner {
         collect: &Collect<'_>,
         control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
     ) -> Result<CollectReport, StoreError> {
-        let _running = self.collection.start()?;
+        let _running = self.collection.start(&self.layout)?;
         let dry = Mutex::default();
         let barrier = match collect.dry_run {
             true => &dry,
@@ -99,7 +99,7 @@ impl Inner {
         if !collect.dry_run {
             self.poison.check()?;
             self.roll_records()?;
-            // A power cut must not bring names back that lead to what is removed.
+            // What names let go of is removed for good, so that they did must be durable.
             let end = read(&self.state).active.log_end();
             self.sync_to(end)?;
             self.collection.check_from_now();
@@ -130,10 +130,15 @@ impl Inner {
 
     /// Completes the newest segment if there are records in it.
     fn roll_records(&self) -> Result<(), StoreError> {
-        let (records, pending) = {
+        let (records, pending, is_complete) = {
             let active = &read(&self.state).active;
-            (active.table.len(), active.pending_bytes())
+            let pending = active.pending_bytes();
+            (active.table.len(), pending, active.is_complete)
         };
+        if is_complete {
+            // There was no room for the next segment.
+            return self.next_segment();
+        }
         if pending > 0 {
             self.write_frame(FrameKind::Objects, &[])?;
         }

@@ -7,7 +7,7 @@ use irmin_core::{Id, Signal, StoreError, StoreId, StoreStats};
 use crate::active::State;
 use crate::cache::Cache;
 use crate::layout::Layout;
-use crate::lock::read;
+use crate::lock::{read, write};
 use crate::options::Options;
 use crate::sealed::Sealed;
 use crate::stats::{Counters, get};
@@ -59,8 +59,21 @@ impl Log {
             .collect()
     }
 
+    pub(crate) fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
+        for id in ids {
+            out.push(self.find(id, usize::MAX)?.is_some());
+        }
+        Ok(())
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("pack:{}", self.layout.dir.display())
+    }
+
+    /// Has these as the complete segments, in this order.
+    pub(crate) fn set_sealed(&self, numbers: &[u32]) {
+        let sealed = numbers.iter().map(|&number| Arc::new(self.sealed(number)));
+        write(&self.state).sealed = Arc::new(sealed.collect());
     }
 
     pub(crate) fn sealed(&self, number: u32) -> Sealed {

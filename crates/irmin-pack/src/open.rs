@@ -85,8 +85,7 @@ impl Inner {
             refs: recovered.refs,
         };
         let inner = Self::new(layout, options, state, recovered.synced, counters, lock);
-        let sealed: Vec<_> = older.iter().map(|&n| Arc::new(inner.sealed(n))).collect();
-        crate::lock::write(&inner.state).sealed = Arc::new(sealed);
+        inner.set_sealed(&older);
         if read(&inner.state).active.is_complete {
             // The writer stopped between completing this segment and beginning the next. Without
             // room for that the store can still be read.

@@ -98,8 +98,9 @@ impl Recovered {
         Ok(())
     }
 
-    /// Cuts off what a power cut left of frames that were never acknowledged as durable. When there is
-    /// no room to do it, as on file systems that never write in place, it is left to the first write.
+    /// Cuts off what a power cut left of frames that were never acknowledged as durable. Where there
+    /// is no room to do it, as on file systems that never write in place, it is done before the
+    /// first write.
     pub(crate) fn cut_tail(&mut self, counters: &Counters) -> Result<(), StoreError> {
         self.check_tail()?;
         if self.damage.is_none() {

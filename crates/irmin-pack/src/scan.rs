@@ -44,6 +44,17 @@ pub(crate) struct Scan<'a> {
     pub(crate) end: u32,
 }
 
+/// What follows the frames that are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// Nothing, or a part of a frame: perhaps the rest is just being written.
+    Unfinished,
+    /// A frame, as its header says.
+    Frame,
+    /// Other bytes.
+    Other,
+}
+
 /// How far a scan came.
 #[derive(Debug)]
 pub(crate) struct Scanned {
@@ -102,6 +113,27 @@ impl Scan<'_> {
             scanned.position = position.after(&frame);
         }
         Ok(scanned)
+    }
+
+    /// Tells what follows a boundary, as far as a frame's header tells. One read of 24 bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file became shorter meanwhile or cannot be read.
+    pub(crate) fn ahead(&self, position: Position) -> Result<Ahead, StoreError> {
+        let left = self.end.saturating_sub(position.offset);
+        if left < HEADER_BYTES {
+            return Ok(Ahead::Unfinished);
+        }
+        let mut front = [0; FrameHeader::BYTES];
+        let offset = u64::from(position.offset);
+        self.file
+            .read_at(&mut front, offset)
+            .map_err(damage::read(self.path, offset))?;
+        Ok(match FrameHeader::decode(&front, &self.place(position)) {
+            None => Ahead::Other,
+            Some(header) if header.payload_bytes > left - HEADER_BYTES => Ahead::Unfinished,
+            Some(_) => Ahead::Frame,
+        })
     }
 
     /// Tells whether a frame after `offset` says that the segment was durable beyond `offset`: then

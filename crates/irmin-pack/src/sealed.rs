@@ -235,24 +235,28 @@ impl Sealed {
         add(&self.counters.bytes_scanned, u64::from(length));
         let bytes = sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs);
         let path = self.layout.sidecar(self.number);
-        let body = if self.may_write && self.keep(&bytes)? {
-            let kept = self.files.open_read(&path);
-            Body::File(kept.map_err(damage::io("open", &path))?)
-        } else {
-            Body::Memory(bytes.get(Meta::BYTES..).unwrap_or_default().into())
+        let body = match self.write_sidecar(&bytes)? {
+            true => {
+                let kept = self.files.open_read(&path);
+                Body::File(kept.map_err(damage::io("open", &path))?)
+            }
+            false => Body::Memory(bytes.get(Meta::BYTES..).unwrap_or_default().into()),
         };
         let sidecar = Sidecar::decode(bytes, header).map_err(|damage| damage.at(&path))?;
         Ok(loaded(file, &sidecar, body))
     }
 
-    /// Writes the sidecar; `false` when there is no room for it.
-    fn keep(&self, sidecar: &[u8]) -> Result<bool, StoreError> {
-        match sidecar::write(&*self.files, &self.layout, sidecar, self.number) {
+    /// Writes the sidecar; `false` for a reader, which writes nothing, and on a full disk.
+    fn write_sidecar(&self, bytes: &[u8]) -> Result<bool, StoreError> {
+        if !self.may_write {
+            return Ok(false);
+        }
+        match sidecar::write(&*self.files, &self.layout, bytes, self.number) {
             Err(StoreError::Full { .. }) => Ok(false),
             written => {
                 written?;
                 add(&self.counters.syncs, 1);
-                self.counters.wrote(sidecar.len());
+                self.counters.wrote(bytes.len());
                 Ok(true)
             }
         }

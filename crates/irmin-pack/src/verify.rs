@@ -12,7 +12,6 @@ use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
 use crate::log::Log;
 use crate::place::Place;
-use crate::record::leaves_out;
 use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
 use crate::segment::SegmentHeader;
@@ -43,9 +42,14 @@ impl Log {
         let mut numbers: Vec<u32> = state.sealed.iter().map(|segment| segment.number).collect();
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
+        // A handle that only reads looks at what it has followed: more may just be written.
+        let followed = (!self.may_write).then(|| Arc::clone(&state.active.file));
+        let newest_end = state.active.written.offset;
         drop(state);
         let mut verifier = Verifier {
             log: self,
+            followed,
+            newest_end,
             report: VerifyReport::default(),
             records: BTreeMap::new(),
             refs: BTreeMap::new(),
@@ -67,6 +71,10 @@ impl Log {
 
 struct Verifier<'a> {
     log: &'a Log,
+    /// The newest segment as a reader has followed it: its name may be another file's by now.
+    followed: Option<Arc<dyn File>>,
+    /// Up to where the newest segment is known to this handle.
+    newest_end: u32,
     report: VerifyReport,
     /// The numbers of the records that each segment has: a bit a record.
     records: BTreeMap<u32, Bits>,
@@ -102,7 +110,10 @@ impl Verifier<'_> {
 
     fn segment(&mut self, number: u32, is_newest: bool) -> Result<(), StoreError> {
         let path = self.log.layout.segment(number);
-        let opened = self.log.options.files.open_read(&path);
+        let opened = match self.followed.as_ref().filter(|_| is_newest) {
+            Some(followed) => Ok(Arc::clone(followed)),
+            None => self.log.options.files.open_read(&path),
+        };
         let file = match opened.map_err(damage::io("open", &path)) {
             Ok(file) => file,
             Err(error) => return self.problem(error),
@@ -136,8 +147,9 @@ impl Verifier<'_> {
         let path = self.log.layout.segment(header.number);
         let mut end = scan::length(&**file, &path)?;
         if is_newest {
-            // What may follow was never acknowledged and is yet to be cut off.
-            end = end.min(read(&self.log.state).active.written.offset);
+            // What may follow was never acknowledged and is yet to be cut off, or is just being
+            // written by another process.
+            end = end.min(self.newest_end);
         }
         let scan = Scan {
             file: &**file,
@@ -188,7 +200,7 @@ impl Verifier<'_> {
                 number: *number,
             };
             for (index, link) in record.links.iter().enumerate() {
-                if leaves_out(record.cut, index) {
+                if record.cut.leaves_out(index) {
                     continue;
                 }
                 let Some(target) = link.map(Place::of) else {
@@ -243,6 +255,14 @@ impl Verifier<'_> {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
+            // Written meanwhile.
+            Some(Ok(sidecar))
+                if is_newest
+                    && self.followed.is_some()
+                    && sidecar.meta.covered.offset > end.offset =>
+            {
+                None
+            }
             Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest),
         };
         if let Some(damage) = damage {

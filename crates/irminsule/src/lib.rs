@@ -20,13 +20,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bundle;
+mod clone;
 mod env;
+mod remotes;
 mod url;
+mod watcher;
 
+pub use bundle::{open_bundle, write_bundle};
+pub use clone::{CloneError, CloneOptions, Cloned, ORIGIN, clone};
 pub use env::system_env;
 pub use irmin_core::*;
 pub use irmin_pack as pack;
+pub use remotes::{Remotes, RemotesError};
 pub use url::{OpenError, Url};
+pub use watcher::{End, Watcher};
 
 use std::sync::Arc;
 
@@ -35,13 +43,41 @@ use std::sync::Arc;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// Opens an existing repository: `pack:DIR`, or a directory alone; `mem:` is a new empty one.
+/// Opens an existing repository: `pack:DIR`, or a directory alone; `bundle:FILE` for reading only;
+/// `mem:` is a new empty one.
 ///
 /// # Errors
 /// [`OpenError::Url`] when the URL names no engine, [`OpenError::Store`] when the engine cannot be
 /// opened: no store there, in use by another process, damaged.
 pub fn open(url: &str) -> Result<Repo, OpenError> {
     let engine = url.parse::<Url>()?.open()?;
+    Ok(Repo::new(engine, system_env()))
+}
+
+/// Opens an existing repository for reading only, also while another process writes to it: heads
+/// are those that it has written by then, and
+/// [`wait_for_changes`](RefStore::wait_for_changes) of the engine tells when they move. Writing
+/// fails with [`StoreError::ReadOnly`].
+///
+/// ```
+/// use irminsule::{Path, create, open_reader};
+///
+/// let dir = tempfile::tempdir()?;
+/// let url = format!("pack:{}", dir.path().display());
+/// let writer = create(&url)?.branch("main")?;
+/// let reader = open_reader(&url)?.branch("main")?;
+/// let greeting = Path::parse("greeting")?;
+/// writer.set(&greeting, "hello", "say hello")?;
+/// assert_eq!(reader.get(&greeting)?.unwrap(), "hello");
+/// let refused = reader.set(&greeting, "goodbye", "leave").unwrap_err();
+/// assert!(refused.to_string().ends_with("is open for reading only"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`open`]; [`OpenError::NoReader`] for `mem:`.
+pub fn open_reader(url: &str) -> Result<Repo, OpenError> {
+    let engine = url.parse::<Url>()?.open_reader()?;
     Ok(Repo::new(engine, system_env()))
 }
 

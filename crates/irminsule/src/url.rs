@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::bundle::open_bundle;
 use irmin_core::{Engine, MemoryStore, StoreError};
-use irmin_pack::{Options, PackStore};
+use irmin_pack::{Options, PackReader, PackStore};
 
 /// The place of a repository.
 ///
@@ -24,6 +25,8 @@ pub enum Url {
     Pack(PathBuf),
     /// The memory of this process.
     Memory,
+    /// A bundle file, for reading only.
+    Bundle(PathBuf),
 }
 
 impl Url {
@@ -35,6 +38,22 @@ impl Url {
         match self {
             Self::Pack(dir) => Ok(Arc::new(PackStore::open(dir, Options::default())?)),
             Self::Memory => Ok(Arc::new(MemoryStore::new())),
+            Self::Bundle(path) => Ok(Arc::new(open_bundle(path)?)),
+        }
+    }
+
+    /// Opens the store that is there for reading only: beside the process that writes to it, if
+    /// there is one, following what it writes, and without leave to write.
+    ///
+    /// # Errors
+    /// [`OpenError::Store`]; [`OpenError::NoReader`] for memory, which nobody else writes to.
+    pub fn open_reader(&self) -> Result<Arc<dyn Engine>, OpenError> {
+        match self {
+            Self::Pack(dir) => Ok(Arc::new(PackReader::open(dir, Options::default())?)),
+            Self::Bundle(path) => Ok(Arc::new(open_bundle(path)?)),
+            Self::Memory => Err(OpenError::NoReader {
+                url: self.to_string(),
+            }),
         }
     }
 
@@ -46,6 +65,10 @@ impl Url {
         match self {
             Self::Pack(dir) => Ok(Arc::new(PackStore::create(dir, Options::default())?)),
             Self::Memory => Ok(Arc::new(MemoryStore::new())),
+            Self::Bundle(path) => {
+                let path = path.clone();
+                Err(StoreError::ReadOnly { path }.into())
+            }
         }
     }
 
@@ -54,7 +77,7 @@ impl Url {
     pub fn dir(&self) -> Option<&Path> {
         match self {
             Self::Pack(dir) => Some(dir),
-            Self::Memory => None,
+            Self::Memory | Self::Bundle(_) => None,
         }
     }
 }
@@ -65,6 +88,7 @@ impl FromStr for Url {
     fn from_str(text: &str) -> Result<Self, OpenError> {
         match text.split_once(':') {
             Some(("pack", dir)) if !dir.is_empty() => Ok(Self::Pack(dir.into())),
+            Some(("bundle", path)) if !path.is_empty() => Ok(Self::Bundle(path.into())),
             Some(("mem", "")) => Ok(Self::Memory),
             // A colon behind a slash belongs to a directory's name.
             Some((scheme, _)) if !scheme.contains('/') => Err(OpenError::Url {
@@ -83,6 +107,7 @@ impl fmt::Display for Url {
         match self {
             Self::Pack(dir) => write!(f, "pack:{}", dir.display()),
             Self::Memory => f.write_str("mem:"),
+            Self::Bundle(path) => write!(f, "bundle:{}", path.display()),
         }
     }
 }
@@ -92,9 +117,15 @@ impl fmt::Display for Url {
 #[non_exhaustive]
 pub enum OpenError {
     /// The text names no engine.
-    #[error("'{url}' names no kind of store; use pack:DIR, a directory, or mem:")]
+    #[error("'{url}' names no kind of store; use pack:DIR, a directory, bundle:FILE, or mem:")]
     Url {
         /// The text.
+        url: String,
+    },
+    /// What only this process has cannot be followed.
+    #[error("'{url}' belongs to one process, so there is nothing to read in it; use pack:DIR")]
+    NoReader {
+        /// The place.
         url: String,
     },
     /// The engine cannot be opened.

@@ -25,6 +25,7 @@
 
 pub mod branches;
 pub mod checker;
+pub mod collect;
 mod compare;
 pub mod deep;
 pub mod engines;
@@ -38,8 +39,10 @@ mod probe;
 mod race;
 mod script;
 mod suite;
+pub mod sync;
 pub mod transactions;
 pub mod trees;
+pub mod watch;
 pub mod wide;
 
 pub use place::{Open, Place};

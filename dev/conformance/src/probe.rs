@@ -19,6 +19,8 @@ pub struct Probe {
     rounds: AtomicU64,
     writes: AtomicU64,
     largest: AtomicU64,
+    bytes_read: AtomicU64,
+    fuse: AtomicU64,
     lost: Mutex<HashSet<Id>>,
     cut: Mutex<HashSet<Id>>,
 }
@@ -33,6 +35,8 @@ impl Probe {
             rounds: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             largest: AtomicU64::new(0),
+            bytes_read: AtomicU64::new(0),
+            fuse: AtomicU64::new(u64::MAX),
             lost: Mutex::default(),
             cut: Mutex::default(),
         }
@@ -58,6 +62,33 @@ impl Probe {
         self.largest.swap(0, Ordering::SeqCst)
     }
 
+    /// Returns how many bytes of objects were read since the last call.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.swap(0, Ordering::SeqCst)
+    }
+
+    /// Lets every call that reads or writes objects fail after so many.
+    pub fn fail_after(&self, calls: u64) {
+        self.fuse.store(calls, Ordering::SeqCst);
+    }
+
+    fn burn(&self, action: &'static str) -> Result<(), StoreError> {
+        let burn = |left: u64| match left {
+            u64::MAX => Some(left),
+            _ => left.checked_sub(1),
+        };
+        let fuse = &self.fuse;
+        match fuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, burn) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(StoreError::Io {
+                action,
+                path: "probe".into(),
+                offset: None,
+                source: std::io::Error::other("told to fail"),
+            }),
+        }
+    }
+
     /// Lets an object be absent from now on.
     pub fn lose(&self, id: Id) {
         locked(&self.lost).insert(id);
@@ -68,8 +99,9 @@ impl Probe {
         locked(&self.cut).insert(id);
     }
 
-    /// Lets all objects come back whole again.
+    /// Lets all objects come back whole again, and no call fail.
     pub fn heal(&self) {
+        self.fail_after(u64::MAX);
         locked(&self.lost).clear();
         locked(&self.cut).clear();
     }
@@ -89,11 +121,14 @@ impl ObjectStore for Probe {
         keys: &[Key],
         out: &mut dyn FnMut(usize, Option<Stored>),
     ) -> Result<(), StoreError> {
+        self.burn("read")?;
         self.reads.fetch_add(keys.len() as u64, Ordering::SeqCst);
         self.rounds.fetch_add(1, Ordering::SeqCst);
         let (lost, cut) = (locked(&self.lost).clone(), locked(&self.cut).clone());
         self.engine.get_many(keys, &mut |position, stored| {
             let id = keys[position].id;
+            let bytes = stored.as_ref().map_or(0, |stored| stored.bytes.len());
+            self.bytes_read.fetch_add(bytes as u64, Ordering::SeqCst);
             let stored = stored.filter(|_| !lost.contains(&id)).map(|mut stored| {
                 if cut.contains(&id) {
                     stored.bytes.truncate(stored.bytes.len().saturating_sub(1));
@@ -105,6 +140,7 @@ impl ObjectStore for Probe {
     }
 
     fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError> {
+        self.burn("write")?;
         self.writes
             .fetch_add(objects.len() as u64, Ordering::SeqCst);
         let largest = objects.iter().map(|object| object.bytes.len() as u64).max();
@@ -155,6 +191,10 @@ impl RefStore for Probe {
 impl Engine for Probe {
     fn url(&self) -> String {
         self.engine.url()
+    }
+
+    fn prerequisites(&self) -> Vec<Id> {
+        self.engine.prerequisites()
     }
 
     fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use irmin_core::{
-    CommitData, CommitInfo, Id, IdPrefix, Key, Kind, MemoryStore, Object, ObjectStore, Signature,
-    StoreError, StoreId, Stored, Time, Tree,
+    CommitData, CommitInfo, Env, Id, IdPrefix, Key, Kind, MemoryStore, Object, ObjectStore, Proof,
+    Repo, Signature, StoreError, StoreId, Stored, Time, Tree,
 };
 
 type Seed = (&'static str, Vec<u8>);
@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     write("json", texts(&JSON))?;
     write("rules", texts(&RULES))?;
     write("merges", merges())?;
+    write("proof", proofs()?)?;
     write("pack_frame", pack_frames())?;
     write("pack_store", pack_stores()?)?;
     Ok(())
@@ -37,6 +38,28 @@ fn write(target: &str, seeds: Vec<Seed>) -> io::Result<()> {
         fs::write(dir.join(name), bytes)?;
     }
     Ok(())
+}
+
+/// Proofs without their checksum, which the target adds.
+fn proofs() -> Result<Vec<Seed>, Box<dyn std::error::Error>> {
+    let repo = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0));
+    let mut tree = Tree::empty();
+    for number in 0..100 {
+        tree.set(&format!("many/{number}").parse()?, number.to_string())?;
+    }
+    tree.set(&"text".parse()?, "long ".repeat(30))?;
+    let commit = repo.create_commit(&tree, &[], repo.info("prove")?)?;
+    let mut seeds = Vec::new();
+    for (name, path, values) in [
+        ("value", "many/7", false),
+        ("absent", "none/at/all", false),
+        ("large", "text", true),
+    ] {
+        let proof = Proof::of_paths(&commit, &[path.parse()?], values)?.encode();
+        let end = proof.len() - Id::BYTES;
+        seeds.push((name, proof.slice(..end).to_vec()));
+    }
+    Ok(seeds)
 }
 
 fn texts(texts: &[(&'static str, &str)]) -> Vec<Seed> {

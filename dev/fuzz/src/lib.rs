@@ -18,6 +18,7 @@ mod input;
 mod merges;
 mod names;
 mod pack;
+mod proof;
 mod tree;
 mod typed;
 
@@ -25,7 +26,7 @@ mod typed;
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
@@ -35,6 +36,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("json", typed::json),
     ("rules", merges::rules),
     ("merges", merges::merges),
+    ("proof", proof::run),
     ("pack_frame", pack::frame),
     ("pack_store", pack::store),
 ];

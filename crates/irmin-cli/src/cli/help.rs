@@ -4,7 +4,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 
 /// The commands by what people want to do.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("Start", &["init", "tour"]),
     ("Read", &["get", "ls", "tree", "dump", "export"]),
     (
@@ -13,10 +13,19 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "set", "rm", "load", "import", "batch", "counter", "register",
         ],
     ),
-    ("Look back", &["log", "show", "diff", "blame"]),
+    (
+        "Look back",
+        &["log", "show", "diff", "blame", "watch", "proof"],
+    ),
     (
         "Fork and merge",
         &["branch", "tag", "merge", "reset", "revert", "rules"],
+    ),
+    (
+        "Share",
+        &[
+            "clone", "fetch", "pull", "push", "remote", "bundle", "snapshot",
+        ],
     ),
     (
         "Look after the repository",

@@ -47,6 +47,12 @@ struct Get {
     read: ReadArgs,
 }
 
+impl Args {
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self.action, Action::Get(_))
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match &args.action {
         Action::Add(args) => add(args, context),

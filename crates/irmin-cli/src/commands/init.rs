@@ -1,13 +1,13 @@
 //! `irmin init`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use irminsule::Url;
 use serde_json::json;
 
 use crate::context::{Context, place};
-use crate::failure::{Outcome, Verdict};
+use crate::failure::{Failure, Outcome, Verdict};
 
 /// Make a repository
 ///
@@ -21,8 +21,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let url = match &args.place {
-        Some(text) if is_url(text.as_encoded_bytes()) => place::parse(text)?,
-        Some(dir) => Url::Pack(Path::new(dir).join(place::DIRECTORY)),
+        Some(text) => place_of(text)?,
         None => match context.named()? {
             Some(url) => url,
             None => Url::Pack(place::DIRECTORY.into()),
@@ -35,6 +34,14 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         context.ui.say(format!("made an empty repository at {url}"));
     }
     Ok(Verdict::Done)
+}
+
+/// Returns where a repository goes that belongs to a directory, or has a URL.
+pub(super) fn place_of(text: &OsStr) -> Result<Url, Failure> {
+    match is_url(text.as_encoded_bytes()) {
+        true => place::parse(text),
+        false => Ok(Url::Pack(Path::new(text).join(place::DIRECTORY))),
+    }
 }
 
 /// Tells a URL from a directory: a scheme comes before any slash.

@@ -36,21 +36,32 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         always_commit: args.no_ff,
         durability: Durability::Sync,
     };
-    match branch.merge(&theirs, &options)? {
+    into(context, &branch, &theirs, &args.settle, &options)
+}
+
+/// Merges a commit into a branch, and tells what came of it.
+pub(super) fn into(
+    context: &mut Context,
+    branch: &Branch,
+    theirs: &Commit,
+    settle_args: &SettleArgs,
+    options: &MergeOptions,
+) -> Outcome {
+    match branch.merge(theirs, options)? {
         MergeOutcome::AlreadyMerged => {
             let head = branch.must_have_head()?;
-            done(context, &branch, "already-merged", &head)?;
+            done(context, branch, "already-merged", &head)?;
         }
-        MergeOutcome::FastForward(commit) => done(context, &branch, "fast-forward", &commit)?,
-        MergeOutcome::Merged(commit) => done(context, &branch, "merged", &commit)?,
+        MergeOutcome::FastForward(commit) => done(context, branch, "fast-forward", &commit)?,
+        MergeOutcome::Merged(commit) => done(context, branch, "merged", &commit)?,
         MergeOutcome::Conflicts { mut merged, ours } => {
-            settle(&args.settle, &mut merged, &context.repo()?.objects())?;
+            settle(settle_args, &mut merged, &context.repo()?.objects())?;
             if !merged.conflicts().is_empty() {
                 tell(context, merged.conflicts())?;
                 return Ok(Verdict::No);
             }
-            let commit = commit(&branch, &merged, &ours, &theirs, &options)?;
-            done(context, &branch, "merged", &commit)?;
+            let commit = commit(branch, &merged, &ours, theirs, options)?;
+            done(context, branch, "merged", &commit)?;
         }
     }
     Ok(Verdict::Done)

@@ -3,12 +3,15 @@
 mod batch;
 mod blame;
 mod branch;
+mod bundle;
+mod clone;
 mod completions;
 mod counter;
 mod diff;
 mod dot;
 mod dump;
 mod export;
+mod fetch;
 mod gc;
 mod get;
 mod import;
@@ -20,18 +23,24 @@ mod man;
 mod merge;
 mod names;
 mod pin;
+mod proof;
+mod pull;
+mod push;
 mod register;
+mod remote;
 mod reset;
 mod revert;
 mod rm;
 mod rules;
 mod set;
 mod show;
+mod snapshot;
 mod stats;
 mod tag;
 mod tour;
 mod tree;
 mod verify;
+mod watch;
 
 use clap::Subcommand;
 
@@ -57,12 +66,21 @@ pub(crate) enum Command {
     Show(show::Args),
     Diff(diff::Args),
     Blame(blame::Args),
+    Watch(watch::Args),
+    Proof(proof::Args),
     Branch(branch::Args),
     Tag(tag::Args),
     Merge(merge::Args),
     Reset(reset::Args),
     Revert(revert::Args),
     Rules(rules::Args),
+    Clone(clone::Args),
+    Fetch(fetch::Args),
+    Pull(pull::Args),
+    Push(push::Args),
+    Remote(remote::Args),
+    Bundle(bundle::Args),
+    Snapshot(snapshot::Args),
     Counter(counter::Args),
     Register(register::Args),
     Gc(gc::Args),
@@ -72,6 +90,37 @@ pub(crate) enum Command {
     Dot(dot::Args),
     Completions(completions::Args),
     Man(man::Args),
+}
+
+impl Command {
+    /// Tells whether the command only reads: then it works beside one that writes, and without leave
+    /// to write.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::Get(_)
+            | Self::Ls(_)
+            | Self::Tree(_)
+            | Self::Dump(_)
+            | Self::Export(_)
+            | Self::Log(_)
+            | Self::Show(_)
+            | Self::Diff(_)
+            | Self::Blame(_)
+            | Self::Watch(_)
+            | Self::Proof(_)
+            | Self::Stats(_)
+            | Self::Dot(_) => true,
+            Self::Branch(args) => args.only_reads(),
+            Self::Tag(args) => args.only_reads(),
+            Self::Rules(args) => args.only_reads(),
+            Self::Counter(args) => args.only_reads(),
+            Self::Register(args) => args.only_reads(),
+            Self::Remote(args) => args.only_reads(),
+            Self::Bundle(args) => args.only_reads(),
+            Self::Snapshot(args) => args.only_reads(),
+            _ => false,
+        }
+    }
 }
 
 /// Runs a command.
@@ -93,12 +142,21 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Show(args) => show::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Blame(args) => blame::run(args, context),
+        Command::Watch(args) => watch::run(args, context),
+        Command::Proof(args) => proof::run(args, context),
         Command::Branch(args) => branch::run(args, context),
         Command::Tag(args) => tag::run(args, context),
         Command::Merge(args) => merge::run(args, context),
         Command::Reset(args) => reset::run(args, context),
         Command::Revert(args) => revert::run(args, context),
         Command::Rules(args) => rules::run(args, context),
+        Command::Clone(args) => clone::run(args, context),
+        Command::Fetch(args) => fetch::run(args, context),
+        Command::Pull(args) => pull::run(args, context),
+        Command::Push(args) => push::run(args, context),
+        Command::Remote(args) => remote::run(args, context),
+        Command::Bundle(args) => bundle::run(args, context),
+        Command::Snapshot(args) => snapshot::run(args, context),
         Command::Counter(args) => counter::run(args, context),
         Command::Register(args) => register::run(args, context),
         Command::Gc(args) => gc::run(args, context),

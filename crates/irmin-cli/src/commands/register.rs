@@ -50,6 +50,12 @@ struct Get {
     read: ReadArgs,
 }
 
+impl Args {
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self.action, Action::Get(_))
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match &args.action {
         Action::Set(args) => set(args, context),

@@ -43,6 +43,12 @@ struct Set {
     write: WriteArgs,
 }
 
+impl Args {
+    pub(super) fn only_reads(&self) -> bool {
+        self.action.is_none()
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match &args.action {
         Some(Action::Set(args)) => set(args, context),

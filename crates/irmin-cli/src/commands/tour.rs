@@ -199,7 +199,11 @@ impl Tour {
         let args = repo.into_iter().chain(words);
         let cli = Cli::try_parse_from(args)
             .map_err(|error| Failure::new(error.to_string()).at("the tour"))?;
-        let mut context = Context::new(Ui::together(cli.common.json), cli.common);
+        let mut context = Context::new(
+            Ui::together(cli.common.json),
+            cli.common,
+            cli.command.only_reads(),
+        );
         // "No" is an answer that the tour asks for.
         let outcome = super::run(&cli.command, &mut context);
         context.ui.finish()?;

@@ -1,9 +1,13 @@
 //! `irmin verify`.
 
-use irminsule::{CheckProblem, CheckReport, OpenError, Repo, StoreError, VerifyReport, system_env};
+use std::sync::Arc;
+
+use irminsule::{
+    CheckProblem, CheckReport, Engine, OpenError, Repo, StoreError, Url, VerifyReport, system_env,
+};
 use serde_json::{Map, Value, json};
 
-use crate::context::{Context, open};
+use crate::context::Context;
 use crate::failure::{Failure, Outcome, Verdict};
 use crate::output::put_bytes;
 use crate::paint::Style;
@@ -13,7 +17,8 @@ use crate::size::{count, human};
 ///
 /// Reads all files and checks every checksum, id, link and ref; then follows all names and checks
 /// that every commit, directory and value is there and as it must be. Repairs nothing, but opening a
-/// repository cuts off a tail that was never finished, which it tells. Prints what is wrong, with file, offset, what was expected and what was found, and exits with 1 then.
+/// repository cuts off a tail that was never finished, which it tells, unless another process writes
+/// to it. Prints what is wrong, with file, offset, what was expected and what was found, and exits with 1 then.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
@@ -44,6 +49,16 @@ pub(crate) fn run(_: &Args, context: &mut Context) -> Outcome {
         check_problem(context, problem)?;
     }
     conclude(context, &bytes, &meaning)
+}
+
+/// Opens for writing, which repairs what a crash left, or for reading if that is not to be had.
+fn open(url: &Url) -> Result<Arc<dyn Engine>, OpenError> {
+    match url.open() {
+        Err(OpenError::Store(StoreError::Locked { .. } | StoreError::Io { .. })) => {
+            url.open_reader()
+        }
+        other => other,
+    }
 }
 
 fn store_problem(context: &mut Context, problem: &StoreError) -> Result<(), Failure> {

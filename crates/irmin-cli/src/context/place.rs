@@ -35,7 +35,7 @@ pub(crate) fn parse(text: &OsStr) -> Result<Url, Failure> {
 }
 
 /// Takes the repository that belongs to a directory, unless the directory is one.
-fn inside(url: Url) -> Url {
+pub(crate) fn inside(url: Url) -> Url {
     match url.dir().map(|dir| dir.join(DIRECTORY)) {
         Some(below) if is_store(&below) => Url::Pack(below),
         _ => url,

@@ -1,7 +1,10 @@
 //! What cannot be typed into a transcript.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -9,9 +12,29 @@ use std::sync::Arc;
 use irminsule::{Durability, Env, Path, Repo, TransactOptions, Url};
 use tempfile::TempDir;
 
+/// All that reads.
+const READING: &[&[&str]] = &[
+    &["get", "greeting"],
+    &["ls"],
+    &["tree"],
+    &["dump"],
+    &["log"],
+    &["log", "--graph"],
+    &["show"],
+    &["diff", "main", "main"],
+    &["blame", "greeting"],
+    &["branch"],
+    &["branch", "--list"],
+    &["tag"],
+    &["rules"],
+    &["stats"],
+    &["dot"],
+    &["verify"],
+];
+
 /// A repository, and the program to use it.
 struct Place {
-    _dir: TempDir,
+    dir: TempDir,
     url: PathBuf,
 }
 
@@ -21,7 +44,7 @@ impl Place {
         let url = dir.path().join("repo");
         let engine = Url::Pack(url.clone()).create().unwrap();
         let repo = Repo::new(Arc::clone(&engine), Env::fixed(0));
-        (Self { _dir: dir, url }, repo)
+        (Self { dir, url }, repo)
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -40,16 +63,69 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 #[test]
-fn a_repository_in_use_is_told_with_the_process_that_uses_it() {
+fn a_repository_that_somebody_writes_to_is_read_and_a_second_writer_told_who() {
     let (place, held) = Place::new();
-    let refused = place.irmin(&["ls"]);
+    let main = held.branch("main").unwrap();
+    main.set(&Path::parse("greeting").unwrap(), "hello", "greet")
+        .unwrap();
+    for args in READING {
+        let read = place.irmin(args);
+        assert_eq!(read.status.code(), Some(0), "{args:?} {read:?}");
+    }
+    assert_eq!(text(place.irmin(&["get", "greeting"]).stdout), "hello");
+    let refused = place.irmin(&["set", "greeting", "goodbye"]);
     assert_eq!(refused.status.code(), Some(2));
     let error = text(refused.stderr);
     let holder = format!("is in use by process {}\n", std::process::id());
     assert!(error.contains(&holder), "{error}");
     assert!(error.contains("\nhint: "), "{error}");
-    drop(held);
-    assert_eq!(place.irmin(&["ls"]).status.code(), Some(0));
+    drop((main, held));
+    let set = place.irmin(&["set", "greeting", "goodbye"]);
+    assert_eq!(set.status.code(), Some(0));
+}
+
+#[test]
+fn a_repository_of_somebody_else_is_read_without_leave_to_write() {
+    let (place, repo) = Place::new();
+    let main = repo.branch("main").unwrap();
+    main.set(&Path::parse("greeting").unwrap(), "hello", "greet")
+        .unwrap();
+    drop((main, repo));
+    let program = place.dir.path().join("irmin");
+    fs::copy(env!("CARGO_BIN_EXE_irmin"), &program).unwrap();
+    let is_root = fs::metadata(&place.url).unwrap().uid() == 0;
+    let mode = |path: &std::path::Path, bits| {
+        fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+    };
+    mode(place.dir.path(), 0o755);
+    for dir in [place.url.clone(), place.url.join("segments")] {
+        for entry in fs::read_dir(&dir).unwrap().map(Result::unwrap) {
+            if entry.metadata().unwrap().is_file() {
+                mode(&entry.path(), 0o444);
+            }
+        }
+        mode(&dir, 0o555);
+    }
+    let irmin = |args: &[&str]| {
+        let mut command = Command::new(&program);
+        command.arg("--repo").arg(&place.url).args(args);
+        if is_root {
+            // Leave or not is nothing to the superuser.
+            command.uid(65_534).current_dir("/");
+        }
+        command.output().unwrap()
+    };
+    for args in READING {
+        let read = irmin(args);
+        assert_eq!(read.status.code(), Some(0), "{args:?} {read:?}");
+    }
+    let refused = irmin(&["set", "greeting", "goodbye"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let error = text(refused.stderr);
+    assert!(error.contains("Permission denied"), "{error}");
+    for dir in [place.url.clone(), place.url.join("segments")] {
+        mode(&dir, 0o755);
+    }
 }
 
 #[test]

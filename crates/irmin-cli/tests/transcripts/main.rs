@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod behaviour;
+mod clones;
 mod session;
 
 use std::fs;

@@ -18,7 +18,7 @@ use crate::{Id, Key, Kind, Object, ObjectStore};
 /// Values of at least this many bytes are cut.
 pub(super) const CHUNKED_BYTES_MIN: usize = 1 << 20;
 const CHUNK_BYTES_MIN: usize = 64 << 10;
-const CHUNK_BYTES_MAX: usize = 1 << 20;
+pub(super) const CHUNK_BYTES_MAX: usize = 1 << 20;
 /// The bits of the rolling hash that are zero at a cut: one position in 2^17.
 const CUT_MASK: u64 = !(u64::MAX >> 17);
 /// How many chunks are read in one round.

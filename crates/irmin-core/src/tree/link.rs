@@ -212,7 +212,7 @@ impl Node {
         Self::parse(&stored.bytes, places).map_err(|source| Error::Decode { id, source })
     }
 
-    fn parse(bytes: &Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn parse(bytes: &Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
         match bytes.get(2) {
             Some(&super::bucket::SHAPE_BUCKET) => {
                 Bucket::decode(bytes.clone(), places).map(Self::Bucket)

@@ -13,6 +13,7 @@ mod link;
 mod list;
 mod lockstep;
 mod nibbles;
+mod outline;
 mod persist;
 mod stats;
 mod walk;
@@ -26,6 +27,7 @@ pub use entry::{Entry, EntryKind};
 pub(crate) use link::node_links;
 pub use list::Listing;
 pub(crate) use lockstep::{Row, lockstep};
+pub(crate) use outline::{Dots, Target, chunk_list, outline};
 pub use stats::TreeStats;
 pub use walk::{Order, Walk, WalkOptions};
 

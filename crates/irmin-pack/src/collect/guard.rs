@@ -8,8 +8,7 @@ use crate::layout::FORMAT_2;
 use crate::lock::{lock, read};
 use crate::place::Place;
 use crate::read::find_segment;
-use crate::record::leaves_out;
-use crate::segment;
+use crate::segment::put_file;
 use crate::stats::add;
 use crate::store::Inner;
 
@@ -73,7 +72,7 @@ impl Inner {
                 None => self.find(&link.id, segments_max)?.and_then(Place::locator),
             });
         }
-        if leaves_out(object.cut, index) {
+        if object.cut.leaves_out(index) {
             return Ok(None);
         }
         if let Some(locator) = link.locator
@@ -128,7 +127,7 @@ impl Inner {
         self.collection.set_version_2(|| {
             let files = &*self.options.files;
             let path = &self.layout.format;
-            segment::put_file(files, path, FORMAT_2.as_bytes())?;
+            put_file(files, path, FORMAT_2.as_bytes())?;
             let dir = &self.layout.dir;
             files.sync_dir(dir).map_err(damage::io("sync", dir))?;
             add(&self.counters.syncs, 2);

@@ -8,6 +8,7 @@ use irmin_core::StoreError;
 
 use crate::collect::barrier::Barrier;
 use crate::collect::bits::Bits;
+use crate::layout::Layout;
 use crate::lock::lock;
 use crate::place::Place;
 
@@ -39,11 +40,11 @@ pub(crate) struct Recent {
 
 impl Collection {
     /// Takes the right to collect.
-    pub(crate) fn start(&self) -> Result<Running<'_>, StoreError> {
+    pub(crate) fn start(&self, layout: &Layout) -> Result<Running<'_>, StoreError> {
         match self.is_running.swap(true, Ordering::SeqCst) {
             false => Ok(Running(self)),
-            true => Err(StoreError::Busy {
-                doing: "collecting",
+            true => Err(StoreError::Collecting {
+                path: layout.dir.clone(),
             }),
         }
     }

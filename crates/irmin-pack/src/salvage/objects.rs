@@ -12,7 +12,6 @@ use irmin_core::{
 use crate::damage;
 use crate::files::Files;
 use crate::layout::Layout;
-use crate::record::leaves_out;
 
 /// Where an object is.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +120,7 @@ impl Objects {
             return Ok(None);
         };
         let kept = links.into_iter().enumerate();
-        let kept = kept.filter(|(index, _)| !leaves_out(found.cut, *index));
+        let kept = kept.filter(|(index, _)| !found.cut.leaves_out(*index));
         Ok(Some(kept.map(|(_, link)| link).collect()))
     }
 

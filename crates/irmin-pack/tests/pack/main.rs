@@ -10,6 +10,9 @@ mod full_disk;
 mod golden;
 mod kill;
 mod model;
+mod reader;
+mod reader_follows;
+mod reader_kill;
 mod threads;
 
 use irmin_core::{Durability, Id, Key, Kind, Object, ObjectStore, RefEdit, RefOutcome, RefStore};

@@ -1,0 +1,269 @@
+//! Following the log that another process writes: frame after frame, segment after segment.
+//!
+//! Nothing here writes or locks a file. What is read may just be changing, so whatever looks wrong
+//! is looked at again before it is called damage.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use irmin_core::StoreError;
+
+use crate::active::State;
+use crate::damage::{self, Damage};
+use crate::files::Files;
+use crate::frame::{Frame, FrameKind};
+use crate::layout::Layout;
+use crate::lock::{read, write};
+use crate::open::{check_format, numbers};
+use crate::read::find_segment;
+use crate::reader::PackReader;
+use crate::recover::Recovered;
+use crate::scan::{self, Ahead, Position, Scan};
+use crate::sealed::{self, Sealed};
+use crate::stats::Counters;
+
+/// Bytes behind the last frame that are none and were found to be no damage: an offset, and how
+/// long the file was.
+pub(crate) type Doubt = Option<(u32, u32)>;
+
+/// The newest segment of a store, and the numbers of those before it.
+pub(crate) struct Newest {
+    pub(crate) older: Vec<u32>,
+    pub(crate) recovered: Recovered,
+}
+
+impl Newest {
+    /// Reads the newest segment, also while another process writes to it, completes it or is killed.
+    pub(crate) fn read(
+        files: &dyn Files,
+        layout: &Layout,
+        counters: &Counters,
+    ) -> Result<Self, StoreError> {
+        let mut pause = Duration::from_millis(1);
+        for _ in 0..ATTEMPTS {
+            match Self::read_once(files, layout, counters) {
+                Err(error) if may_pass(&error) => thread::park_timeout(pause),
+                other => return other,
+            }
+            pause *= 2;
+        }
+        Self::read_once(files, layout, counters)
+    }
+
+    fn read_once(
+        files: &dyn Files,
+        layout: &Layout,
+        counters: &Counters,
+    ) -> Result<Self, StoreError> {
+        check_format(files, layout)?;
+        let dir = &layout.segments;
+        let list = || files.list(dir).map_err(damage::io("list", dir));
+        // Twice, as a file that is being replaced may be missing from one list.
+        let names: BTreeSet<String> = list()?.into_iter().chain(list()?).collect();
+        let mut older = numbers(layout, &names.into_iter().collect::<Vec<_>>())?;
+        let newest = older
+            .pop()
+            .ok_or_else(|| Damage::new(0, "a segment", "none").at(dir))?;
+        let path = layout.segment(newest);
+        let file = files.open_read(&path).map_err(damage::io("open", &path))?;
+        let recovered = Recovered::read(files, layout, newest, file, counters)?;
+        recovered.check_tail()?;
+        Ok(Self { older, recovered })
+    }
+}
+
+/// Tells whether an error may be due to what another process does just now.
+fn may_pass(error: &StoreError) -> bool {
+    match error {
+        StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        error => matches!(error, StoreError::Corrupt { .. }),
+    }
+}
+
+impl PackReader {
+    /// Follows the log as far as it goes. `doubt` belongs to whose turn it is.
+    pub(crate) fn follow(&self, doubt: &mut Doubt) -> Result<(), StoreError> {
+        loop {
+            self.follow_segment(doubt)?;
+            let is_ended = self.is_ended.load(Ordering::Acquire);
+            if !is_ended || !self.next_segment_exists()? || !self.jump()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells whether there is something to follow. One `fstat`.
+    pub(crate) fn has_grown(&self) -> Result<bool, StoreError> {
+        if self.is_ended.load(Ordering::Acquire) {
+            return Ok(true);
+        }
+        let active = &read(&self.log.state).active;
+        Ok(scan::length(&*active.file, &active.path)? != active.written.offset)
+    }
+
+    /// An error when the store was removed, or another one is in its place.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
+        let (file, path) = {
+            let active = &read(&self.log.state).active;
+            (Arc::clone(&active.file), active.path.clone())
+        };
+        // A complete segment may have been replaced by a collection.
+        let is_ended = self.is_ended.load(Ordering::Acquire);
+        if !is_ended && file.is_named(&path).map_err(damage::io("find", &path))? {
+            return Ok(());
+        }
+        check_format(&*self.log.options.files, &self.log.layout)?;
+        // So may one that was completed a moment ago; or another thread followed it to the next.
+        let is_followed = !Arc::ptr_eq(&file, &read(&self.log.state).active.file);
+        if is_ended || is_followed || self.has_grown()? {
+            return Ok(());
+        }
+        Err(Damage::new(0, "the segment that is followed", "another file").at(&path))
+    }
+
+    /// Has the tables of complete segments read anew when they are next needed, from what has taken
+    /// their files' places. Reads that are on their way go on with the old files.
+    pub(crate) fn forget_sealed(&self) {
+        let mut state = write(&self.log.state);
+        let anew = |segment: &Arc<Sealed>| Arc::new(self.log.sealed(segment.number));
+        state.sealed = Arc::new(state.sealed.iter().map(anew).collect());
+        drop(state);
+        self.log.cache.forget();
+    }
+
+    /// Applies the whole frames that the newest known segment has got since it was looked at.
+    fn follow_segment(&self, doubt: &mut Doubt) -> Result<(), StoreError> {
+        let (file, path, header, from) = {
+            let active = &read(&self.log.state).active;
+            let file = Arc::clone(&active.file);
+            (file, active.path.clone(), active.header, active.written)
+        };
+        let end = scan::length(&*file, &path)?;
+        if end < from.offset {
+            let seen = format!("{} bytes, which this handle has read", from.offset);
+            return Err(Damage::ends(u64::from(end), &seen).at(&path));
+        }
+        let scan = Scan {
+            file: &*file,
+            path: &path,
+            header,
+            end,
+        };
+        let ahead = unless_cut_off(scan.ahead(from))?.unwrap_or(Ahead::Unfinished);
+        if ahead == Ahead::Unfinished || ahead == Ahead::Other && *doubt == Some((from.offset, end))
+        {
+            return Ok(());
+        }
+        let scanned = unless_cut_off(scan.run(from, &mut |at, frame| {
+            self.apply(at.after(frame), frame);
+            Ok(())
+        }))?;
+        match scanned {
+            Some(scanned) if scanned.damage.is_some() => {
+                self.check_damage(&scan, scanned.position, doubt)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(&self, next: Position, frame: &Frame<'_>) {
+        let mut state = write(&self.log.state);
+        let State { active, refs, .. } = &mut *state;
+        sealed::apply(frame, &mut active.table, refs);
+        active.written = next;
+        drop(state);
+        match frame.kind {
+            FrameKind::End => self.is_ended.store(true, Ordering::Release),
+            FrameKind::Collected => self.forget_sealed(),
+            _ => {}
+        }
+        if !frame.changes.is_empty() {
+            self.log.changes.notify();
+        }
+    }
+
+    /// Tells a frame that is being written, or was never completed, from damage to what was durable.
+    fn check_damage(
+        &self,
+        scan: &Scan<'_>,
+        at: Position,
+        doubt: &mut Doubt,
+    ) -> Result<(), StoreError> {
+        let ahead = unless_cut_off(scan.ahead(at))?.unwrap_or(Ahead::Unfinished);
+        if ahead == Ahead::Unfinished {
+            return Ok(());
+        }
+        if unless_cut_off(scan.is_claimed(at.offset))? == Some(true) {
+            // A torn tail that a new writer replaced meanwhile is whole when it is read again.
+            let again = unless_cut_off(scan.run(at, &mut |_, _| Ok(())))?;
+            let damage = again.filter(|again| again.position == at);
+            if let Some(damage) = damage.and_then(|again| again.damage) {
+                return Err(damage.at(scan.path));
+            }
+        }
+        *doubt = Some((at.offset, scan.end));
+        Ok(())
+    }
+
+    /// The next segment has its name a moment after the last frame of the one before.
+    fn next_segment_exists(&self) -> Result<bool, StoreError> {
+        let number = read(&self.log.state).active.header.number;
+        let path = self.log.layout.segment(number + 1);
+        match self.log.options.files.open_read(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(damage::io("open", &path)(error)),
+        }
+    }
+
+    /// Goes on to the newest segment, however many were begun since; `false` if there is none after
+    /// the present one.
+    fn jump(&self) -> Result<bool, StoreError> {
+        let log = &self.log;
+        let newest = Newest::read(&*log.options.files, &log.layout, &log.counters)?;
+        let active = newest.recovered.active;
+        let is_ended = active.is_complete;
+        let mut state = write(&log.state);
+        let (number, previous) = (active.header.number, state.active.header.number);
+        if number <= previous {
+            return Ok(false);
+        }
+        // All frames between were seen, and none told of segments that were replaced.
+        let is_known = number == previous + 1 && active.covered <= Position::START.offset;
+        let has_changed = state.refs != newest.recovered.refs;
+        let known = Arc::clone(&state.sealed);
+        let segment = |&number: &u32| match find_segment(&known, number) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(log.sealed(number)),
+        };
+        *state = State {
+            sealed: Arc::new(newest.older.iter().map(segment).collect()),
+            active,
+            refs: newest.recovered.refs,
+        };
+        drop(state);
+        self.is_ended.store(is_ended, Ordering::Release);
+        if !is_known {
+            self.forget_sealed();
+        }
+        if has_changed {
+            log.changes.notify();
+        }
+        Ok(true)
+    }
+}
+
+/// A file that ends before it did a moment ago: a torn tail was cut off meanwhile.
+fn unless_cut_off<T>(result: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(StoreError::Corrupt { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// How often what looks wrong is looked at again when a store is opened: for a quarter of a second.
+const ATTEMPTS: u32 = 8;
