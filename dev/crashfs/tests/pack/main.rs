@@ -12,3 +12,4 @@ mod group;
 mod place;
 mod power;
 mod reads;
+mod salvage;
