@@ -123,7 +123,6 @@ impl BundleStore {
         self.bytes
             .read_at(place.offset, &mut bytes)
             .map_err(|source| StoreError::Io {
-                offset: Some(place.offset),
                 action: "read",
                 path: self.path.clone(),
                 offset: Some(place.offset),
