@@ -368,7 +368,7 @@ pub enum StoreError {
     },
     /// Too many threads wait to write.
     #[error("{waiting} writers wait for the store already; try again")]
-    Busy {
+    TooManyWriters {
         /// How many wait, which is the limit.
         waiting: usize,
     },
@@ -461,7 +461,7 @@ impl StoreError {
         match self {
             Self::Io { .. }
             | Self::Full { .. }
-            | Self::Busy { .. }
+            | Self::TooManyWriters { .. }
             | Self::Collecting { .. }
             | Self::Locked { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

@@ -156,12 +156,13 @@ impl Inner {
         let renamed = files.rename(&fresh, &path);
         // Which of the two files is there is not known after a failure.
         self.poison
-            .note(renamed.map_err(damage::io("rename", &fresh)))?;
+            .note(renamed.map_err(damage::grow("rename", &fresh)))?;
         let dir = &self.layout.segments;
         let synced = files.sync_dir(dir).map_err(damage::io("sync", dir));
         self.poison.note(synced)?;
         // Without it the next who needs it reads the segment.
         let sidecar = sidecar::write(files, &self.layout, &new.sidecar, old.number);
+        let sidecar = damage::unless_full(sidecar);
         drop(loading);
         add(&self.counters.syncs, 2);
         self.counters.wrote(new.sidecar.len());
@@ -186,9 +187,13 @@ impl Inner {
         let _writer = lock(&self.writer);
         self.poison.check()?;
         if read(&self.state).active.pending_bytes() > 0 {
-            self.write_frame(FrameKind::Objects, &[])?;
+            damage::unless_full(self.write_frame(FrameKind::Objects, &[]))?;
         }
-        self.write_frame(FrameKind::Collected, &[])
+        if read(&self.state).active.pending_bytes() > 0 {
+            // No room: who reads the old files goes on reading them.
+            return Ok(());
+        }
+        damage::unless_full(self.write_frame(FrameKind::Collected, &[]))
     }
 }
 

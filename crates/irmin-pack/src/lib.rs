@@ -35,6 +35,7 @@ mod open;
 mod options;
 mod place;
 mod poison;
+mod queue;
 mod read;
 mod reader;
 mod record;

@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::options::Options;
 use crate::place::Place;
 use crate::poison::Poison;
+use crate::queue::Queue;
 use crate::recover::Recovered;
 use crate::segment::{self, EMPTY_BYTES};
 use crate::stats::{Counters, add};
@@ -112,6 +113,7 @@ impl Inner {
         Self {
             log: Log::new(layout, options, state, counters, true),
             writer: Mutex::default(),
+            queue: Queue::default(),
             sync: SyncPoint::new(synced),
             deferred: Deferred::default(),
             poison: Poison::default(),

@@ -28,6 +28,9 @@ pub struct Options {
     /// Within which time a [`Deferred`](irmin_core::Durability::Deferred) commit is synced.
     /// Default: 100 ms.
     pub deferred_interval: Duration,
+    /// How many threads may wait for their turn to write; one more gets
+    /// [`StoreError::TooManyWriters`](irmin_core::StoreError::TooManyWriters). Default: 1024.
+    pub writers_max: usize,
     /// Where the files are.
     pub files: Arc<dyn Files>,
 }
@@ -40,6 +43,7 @@ impl Default for Options {
             cache_bytes: 8 << 20,
             checkpoint_bytes: 256 << 10,
             deferred_interval: Duration::from_millis(100),
+            writers_max: 1024,
             files: Arc::new(OsFiles),
         }
     }

@@ -18,6 +18,7 @@ use crate::lock::read;
 use crate::log::Log;
 use crate::options::Options;
 use crate::poison::Poison;
+use crate::queue::Queue;
 use crate::sync::{Deferred, SyncPoint};
 
 /// A repository in a directory, opened for reading and writing by this process alone.
@@ -56,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) log: Log,
     /// Held by whoever changes `state` or writes to a file; room for the links of an object.
     pub(crate) writer: Mutex<Vec<Option<Locator>>>,
+    /// In which order the lock above is taken.
+    pub(crate) queue: Queue,
     pub(crate) sync: SyncPoint,
     pub(crate) deferred: Deferred,
     pub(crate) poison: Poison,

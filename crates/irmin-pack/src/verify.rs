@@ -28,6 +28,7 @@ impl Inner {
         // A collection waits too, before it replaces the next segment.
         let _replacing = lock(&self.collection.replacing);
         // Writers wait: what they do would look like damage half way.
+        let _turn = self.queue.enter(usize::MAX)?;
         let _writer = lock(&self.writer);
         self.log.verify(progress)
     }
@@ -98,8 +99,11 @@ impl Verifier<'_> {
         let mut total = 0;
         for &number in numbers {
             let path = self.log.layout.segment(number);
-            if let Ok(file) = self.log.options.files.open_read(&path) {
-                total += file.length().map_err(damage::io("measure", &path))?;
+            match self.log.options.files.open_read(&path) {
+                Ok(file) => total += file.length().map_err(damage::io("measure", &path))?,
+                // What is missing is told of later.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(damage::io("open", &path)(error)),
             }
         }
         Ok(total)

@@ -25,6 +25,7 @@ impl Inner {
         if objects.iter().any(|object| !object.cut.is_none()) {
             self.need_version_2()?;
         }
+        let _turn = self.queue.enter(self.options.writers_max)?;
         let mut links = lock(&self.writer);
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
@@ -49,6 +50,7 @@ impl Inner {
     pub(crate) fn append_edits(&self, edits: &[RefEdit]) -> Result<(RefOutcome, u64), StoreError> {
         let names: usize = edits.iter().map(|edit| edit.name.len() + 64).sum();
         check_limit(names, "a set of ref edits")?;
+        let _turn = self.queue.enter(self.options.writers_max)?;
         let _writer = lock(&self.writer);
         self.poison.check()?;
         let state = read(&self.state);
@@ -113,6 +115,7 @@ impl Inner {
             return Ok(());
         }
         self.deferred.stop();
+        let _turn = self.queue.enter(usize::MAX)?;
         let _writer = lock(&self.writer);
         self.poison.check()?;
         let written = self.write_pending();
@@ -211,7 +214,9 @@ impl Inner {
 
     /// Completes the newest segment and begins the next. Four syncs.
     pub(crate) fn roll(&self) -> Result<(), StoreError> {
-        self.write_frame(FrameKind::End, &[])?;
+        if !read(&self.state).active.is_complete {
+            self.write_frame(FrameKind::End, &[])?;
+        }
         self.next_segment()
     }
 
@@ -258,7 +263,14 @@ impl Inner {
     ///
     /// When there is no room, nothing has changed: the edits are forgotten, the records wait.
     pub(crate) fn write_frame(&self, kind: FrameKind, edits: &[RefEdit]) -> Result<(), StoreError> {
-        if read(&self.state).active.is_ragged {
+        let (is_complete, is_ragged) = {
+            let active = &read(&self.state).active;
+            (active.is_complete, active.is_ragged)
+        };
+        if is_complete {
+            self.next_segment()?;
+        }
+        if is_ragged {
             self.cut_rest()?;
         }
         let synced = self.sync.synced();

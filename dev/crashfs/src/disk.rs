@@ -1,6 +1,7 @@
 //! The two images of the disk, and what a power cut makes of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ pub(crate) struct Disk {
     pub(crate) operations: u64,
     pub(crate) cut_at: Option<u64>,
     pub(crate) fail_next: Option<Operation>,
+    pub(crate) fail_with: Option<io::ErrorKind>,
+    pub(crate) syncs: u64,
     /// How many operations that only read were begun.
     pub(crate) reads: u64,
     /// Reads with a number in this range fail.
@@ -93,9 +96,15 @@ impl Content {
 
     fn after_power_cut(&self, random: &mut Random) -> Self {
         let mut bytes = self.durable.clone();
-        for change in survivors(&self.pending, random) {
+        let survivors = survivors(&self.pending, random);
+        // Which ones are torn: none, the last one, or any.
+        let whole = [survivors.len(), survivors.len().saturating_sub(1), 0][random.below(3)];
+        for (index, change) in survivors.into_iter().enumerate() {
             match change {
                 Change::Truncate(length) => bytes.resize(length, 0),
+                Change::Write(offset, written) if index < whole => {
+                    write(&mut bytes, offset, &written);
+                }
                 Change::Write(offset, written) => tear(&mut bytes, offset, &written, random),
             }
         }

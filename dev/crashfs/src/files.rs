@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use irmin_pack::{File, Files};
 
@@ -12,6 +12,44 @@ use crate::disk::{Disk, Operation};
 #[derive(Clone, Debug, Default)]
 pub struct CrashFs {
     disk: Arc<Mutex<Disk>>,
+    gate: Arc<Gate>,
+}
+
+/// Where syncs wait while they are paused.
+#[derive(Debug, Default)]
+struct Gate {
+    is_closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn set_closed(&self, is_closed: bool) {
+        *self.closed() = is_closed;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut is_closed = self.closed();
+        while *is_closed {
+            let woken = self.opened.wait(is_closed);
+            is_closed = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn closed(&self) -> MutexGuard<'_, bool> {
+        self.is_closed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Disk> for CrashFs {
+    fn from(disk: Disk) -> Self {
+        Self {
+            disk: Arc::new(Mutex::new(disk)),
+            gate: Arc::default(),
+        }
+    }
 }
 
 impl CrashFs {
@@ -100,24 +138,41 @@ impl CrashFs {
         self.disk().operations
     }
 
+    /// Lets syncs of files wait until [`resume_syncs`](Self::resume_syncs).
+    pub fn pause_syncs(&self) {
+        self.gate.set_closed(true);
+    }
+
+    /// Lets the syncs that wait go on.
+    pub fn resume_syncs(&self) {
+        self.gate.set_closed(false);
+    }
+
+    /// Returns how many syncs of files were done or failed.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.disk().syncs
+    }
+
+    /// Lets the next sync of a file fail with an error of this kind, and nothing else.
+    pub fn fail_next_sync_with(&self, kind: io::ErrorKind) {
+        let mut disk = self.disk();
+        disk.fail_next = Some(Operation::Sync);
+        disk.fail_with = Some(kind);
+    }
+
     /// Returns the disk as it is found when the power is back: of what was not durable, any part
     /// may be there. Each seed chooses another part.
     #[must_use]
     pub fn after_power_cut(&self, seed: u64) -> Self {
-        let disk = self.disk().after_power_cut(seed);
-        Self {
-            disk: Arc::new(Mutex::new(disk)),
-        }
+        self.disk().after_power_cut(seed).into()
     }
 
     /// Returns the disk as another process finds it after this one was killed: all that was written is
     /// there, durable or not. Nothing fails any more.
     #[must_use]
     pub fn after_kill(&self) -> Self {
-        let disk = self.disk().after_kill();
-        Self {
-            disk: Arc::new(Mutex::new(disk)),
-        }
+        self.disk().after_kill().into()
     }
 
     /// Returns a copy of the disk, with no lock held on it.
@@ -125,9 +180,7 @@ impl CrashFs {
     pub fn copy(&self) -> Self {
         let mut disk = self.disk().clone();
         disk.locked.clear();
-        Self {
-            disk: Arc::new(Mutex::new(disk)),
-        }
+        disk.into()
     }
 
     /// Returns the paths of all files, in order.
@@ -183,7 +236,8 @@ impl CrashFs {
         }
         if disk.fail_next == Some(operation) {
             disk.fail_next = None;
-            return Err(io::Error::other("the disk failed"));
+            let kind = disk.fail_with.take().unwrap_or(io::ErrorKind::Other);
+            return Err(io::Error::new(kind, "the disk failed"));
         }
         Ok(disk)
     }
@@ -323,6 +377,8 @@ impl File for CrashFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.gate.pass();
+        self.disk.disk().syncs += 1;
         // A sync that the power cuts leaves what it was to write on its way.
         let mut disk = self.disk.begin(Operation::Sync, |_| ())?;
         if let Some(content) = disk.files.get_mut(self.number) {

@@ -24,7 +24,7 @@ enum Step {
     /// What is cut, and at which call of `control` it is cancelled.
     Collect(u8, Option<u8>),
     /// A step at each call of `control`.
-    Busy(u8, Vec<Step>),
+    Busy(u8, Vec<Self>),
     /// Twice, which leaves nothing that is not reachable.
     Purge(u8),
     Reopen,
@@ -329,8 +329,8 @@ impl Model {
 fn asked(id: &Id, cuts: u8) -> Cut {
     let byte = id.as_bytes()[0];
     Cut {
-        contents: cuts & 1 == 1 && byte % 3 == 0,
-        parents: cuts & 2 == 2 && byte % 5 == 0,
+        contents: cuts & 1 == 1 && byte.is_multiple_of(3),
+        parents: cuts & 2 == 2 && byte.is_multiple_of(5),
     }
 }
 

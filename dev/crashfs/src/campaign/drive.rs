@@ -322,21 +322,34 @@ impl Life {
 
     fn collect(&mut self, store: &PackStore) -> Result<(), Stop> {
         self.tally.collections += 1;
-        let mut left = if self.random.one_in(2) {
+        let steps_max = if self.random.one_in(2) {
             usize::MAX
         } else {
             self.random.below(6)
         };
-        let mut control = |_| {
-            left = left.saturating_sub(1);
-            match left {
-                0 => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
+        loop {
+            // From here on nothing else may be linked to.
+            self.model.forget_unreachable();
+            let mut steps = 0;
+            let mut meanwhile = Ok(());
+            let collected = store.collect(&Collect::everything_named(), &mut |_| {
+                if meanwhile.is_ok() && self.random.one_in(3) {
+                    let transaction = self.transaction();
+                    meanwhile = self.transact(store, &transaction);
+                }
+                steps += 1;
+                if meanwhile.is_err() || steps > steps_max {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            meanwhile?;
+            match collected {
+                Ok(_) => break,
+                Err(error) => self.tolerate(&error)?,
             }
-        };
-        let collected = self.retry(|_| store.collect(&Collect::everything_named(), &mut control));
+        }
         self.model.forget_unreachable();
-        collected?;
         // To read all after each would take most of the time.
         if self.random.one_in(4) {
             self.quiet();
@@ -379,29 +392,32 @@ impl Life {
         loop {
             match work(self) {
                 Ok(done) => return Ok(done),
-                Err(_) if self.disk.is_off() => return Err(Stop::PowerOff),
-                Err(error @ StoreError::Full { .. }) if self.disk.was_full() => {
-                    self.tally.full += 1;
-                    check_kind(&error)?;
-                    self.disk.make_room();
-                }
-                Err(error @ StoreError::Io { .. }) if self.disk.had_bad_reads() => {
-                    self.tally.bad_reads += 1;
-                    check_kind(&error)?;
-                    if let StoreError::Io {
-                        action: "read",
-                        offset: None,
-                        ..
-                    } = error
-                    {
-                        let what = format!("a failed read does not say where: {error}");
-                        return Err(Violation(what).into());
-                    }
-                    self.disk.fail_reads_at(0, 0);
-                }
-                Err(error) => return Err(self.unexpected(&error)),
+                Err(error) => self.tolerate(&error)?,
             }
         }
+    }
+
+    /// Passes over an error that a full disk or a bad read explains, and ends that.
+    fn tolerate(&mut self, error: &StoreError) -> Result<(), Stop> {
+        if self.disk.is_off() {
+            return Err(Stop::PowerOff);
+        }
+        match error {
+            StoreError::Full { .. } if self.disk.was_full() => {
+                self.tally.full += 1;
+                self.disk.make_room();
+            }
+            StoreError::Io { action, offset, .. } if self.disk.had_bad_reads() => {
+                self.tally.bad_reads += 1;
+                if *action == "read" && offset.is_none() {
+                    let what = format!("a failed read does not say where: {error}");
+                    return Err(Violation(what).into());
+                }
+                self.disk.fail_reads_at(0, 0);
+            }
+            _ => return Err(self.unexpected(error)),
+        }
+        check_kind(error)
     }
 
     /// Nothing fails from here on but the power.
@@ -521,6 +537,7 @@ impl Life {
             // Never within a test: what a thread does when is not for a seed to say.
             deferred_interval: Duration::from_secs(3600),
             files: Arc::new(self.disk.clone()),
+            ..Options::default()
         }
     }
 }

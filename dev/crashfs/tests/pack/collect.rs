@@ -10,9 +10,7 @@ use irmin_core::{
 use irmin_crashfs::{CrashFs, Random};
 use irmin_pack::{Options, PackStore};
 
-use crate::place::{dir, options};
-
-type Refs = BTreeMap<String, Id>;
+use crate::place::{Refs, dir, options};
 
 const STEPS: usize = 24;
 

@@ -1,30 +1,10 @@
 //! A write or a sync that fails once.
 
-use irmin_core::{Durability, Id, Key, Kind, Object, ObjectStore, RefEdit, RefStore, StoreError};
+use irmin_core::{Id, Key, ObjectStore, RefStore, StoreError};
 use irmin_crashfs::{CrashFs, Random};
 use irmin_pack::PackStore;
 
-use crate::place::{dir, options};
-
-fn commit(store: &PackStore, bytes: &[u8], expected: Option<Id>) -> Result<Id, StoreError> {
-    let id = Id::of(bytes);
-    let object = Object {
-        cut: irmin_core::Cut::NONE,
-        id,
-        kind: Kind::Commit,
-        bytes,
-        links: &[],
-        generation: 1,
-    };
-    store.put_many(&[object])?;
-    let edit = RefEdit {
-        name: "heads/main".to_owned(),
-        expected,
-        new: Some(id),
-    };
-    store.compare_and_swap(&[edit], Durability::Sync)?;
-    Ok(id)
-}
+use crate::place::{commit, dir, options};
 
 fn refuses_writes_after(fail: impl Fn(&CrashFs)) {
     let disk = CrashFs::new();

@@ -5,6 +5,10 @@
 mod campaign;
 mod collect;
 mod damage;
+mod durability;
 mod failures;
+mod full;
+mod group;
 mod place;
 mod power;
+mod reads;

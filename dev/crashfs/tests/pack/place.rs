@@ -1,11 +1,15 @@
-//! Where the stores of these tests are, and how they are opened.
+//! Where the stores of these tests are, how they are opened, and a commit.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use irmin_core::{Durability, Id, Kind, Object, ObjectStore, RefEdit, RefStore, StoreError};
 use irmin_crashfs::{CrashFs, Random};
-use irmin_pack::Options;
+use irmin_pack::{Options, PackStore};
+
+pub(crate) type Refs = BTreeMap<String, Id>;
 
 /// Small enough for many segments in a short script.
 pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
@@ -17,9 +21,35 @@ pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
         // Never within a test: what a thread does when is not for a seed to say.
         deferred_interval: Duration::from_secs(3600),
         files: Arc::new(disk.clone()),
+        ..Options::default()
     }
 }
 
 pub(crate) fn dir() -> &'static Path {
     Path::new("/repositories/store")
+}
+
+/// Stores an object that counts as a commit, and moves `heads/main` to it.
+pub(crate) fn commit(
+    store: &PackStore,
+    bytes: &[u8],
+    expected: Option<Id>,
+) -> Result<Id, StoreError> {
+    let id = Id::of(bytes);
+    let object = Object {
+        cut: irmin_core::Cut::NONE,
+        id,
+        kind: Kind::Commit,
+        bytes,
+        links: &[],
+        generation: 1,
+    };
+    store.put_many(&[object])?;
+    let edit = RefEdit {
+        name: "heads/main".to_owned(),
+        expected,
+        new: Some(id),
+    };
+    store.compare_and_swap(&[edit], Durability::Sync)?;
+    Ok(id)
 }

@@ -43,7 +43,6 @@ pub(super) fn scan(
     let len = bytes.len().map_err(|source| StoreError::Io {
         action: "read",
         path: path.to_owned(),
-        offset: None,
         source,
     })?;
     let mut scan = Scan {
@@ -237,7 +236,6 @@ impl Scan<'_> {
             .map_err(|source| StoreError::Io {
                 action: "read",
                 path: self.path.to_owned(),
-                offset: Some(at),
                 source,
             })
     }

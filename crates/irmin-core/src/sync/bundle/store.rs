@@ -125,7 +125,6 @@ impl BundleStore {
             .map_err(|source| StoreError::Io {
                 action: "read",
                 path: self.path.clone(),
-                offset: Some(place.offset),
                 source,
             })?;
         let found = Id::of(&bytes);

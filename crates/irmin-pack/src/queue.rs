@@ -1,0 +1,144 @@
+//! Whose turn it is to write.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use irmin_core::StoreError;
+
+use crate::lock::lock;
+
+/// A lock that nobody waits for in vain: who waits longest goes first, but for a few who find it free
+/// and pass by. Were nobody let pass, each turn would cost a change of threads.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    line: Mutex<Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    is_taken: bool,
+    /// How many passed the first one who waits.
+    passed: u32,
+    waiting: VecDeque<Arc<Condvar>>,
+}
+
+/// The right to write, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(&'a Queue);
+
+impl Queue {
+    /// Returns when it is the caller's turn. When as many as `waiting_max` wait already, at once with
+    /// [`StoreError::TooManyWriters`].
+    pub(crate) fn enter(&self, waiting_max: usize) -> Result<Turn<'_>, StoreError> {
+        let mut line = lock(&self.line);
+        if !line.is_taken && (line.waiting.is_empty() || line.passed < PASSED_MAX) {
+            line.is_taken = true;
+            line.passed += u32::from(!line.waiting.is_empty());
+            return Ok(Turn(self));
+        }
+        let waiting = line.waiting.len();
+        if waiting >= waiting_max {
+            return Err(StoreError::TooManyWriters { waiting });
+        }
+        let called = Arc::new(Condvar::new());
+        line.waiting.push_back(Arc::clone(&called));
+        let is_first = |line: &Line| {
+            let first = line.waiting.front();
+            first.is_some_and(|first| Arc::ptr_eq(first, &called))
+        };
+        while line.is_taken || !is_first(&line) {
+            line = called.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+        line.waiting.pop_front();
+        line.passed = 0;
+        line.is_taken = true;
+        Ok(Turn(self))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut line = lock(&self.0.line);
+        line.is_taken = false;
+        if let Some(first) = line.waiting.front() {
+            first.notify_one();
+        }
+    }
+}
+
+/// How many may pass the first one who waits, before it is its turn whatever comes.
+const PASSED_MAX: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn wait_for_waiting(queue: &Queue, count: usize) {
+        while lock(&queue.line).waiting.len() < count {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn those_who_wait_get_their_turn_in_the_order_in_which_they_came() {
+        let queue = Queue::default();
+        let order = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            let turn = queue.enter(9).unwrap();
+            for number in 0..5 {
+                let (queue, order) = (&queue, &order);
+                scope.spawn(move || {
+                    let _turn = queue.enter(9).unwrap();
+                    lock(order).push(number);
+                });
+                wait_for_waiting(queue, number + 1);
+            }
+            drop(turn);
+        });
+        assert_eq!(*lock(&order), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn one_more_than_may_wait_is_told_so_at_once() {
+        let queue = Queue::default();
+        std::thread::scope(|scope| {
+            let turn = queue.enter(2).unwrap();
+            for number in 0..2 {
+                let queue = &queue;
+                scope.spawn(move || drop(queue.enter(2).unwrap()));
+                wait_for_waiting(queue, number + 1);
+            }
+            let refused = queue.enter(2);
+            assert!(matches!(
+                refused,
+                Err(StoreError::TooManyWriters { waiting: 2 })
+            ));
+            drop(turn);
+        });
+        drop(queue.enter(0).unwrap());
+    }
+
+    #[test]
+    fn nobody_is_passed_without_end() {
+        let queue = Queue::default();
+        let turns = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let turn = queue.enter(9).unwrap();
+            let waiter = scope.spawn(|| {
+                let _turn = queue.enter(9).unwrap();
+                turns.load(Ordering::Relaxed)
+            });
+            wait_for_waiting(&queue, 1);
+            drop(turn);
+            // As greedy as can be.
+            for _ in 0..10_000 {
+                let _turn = queue.enter(9).unwrap();
+                turns.fetch_add(1, Ordering::Relaxed);
+            }
+            let passed = waiter.join().unwrap();
+            assert!(passed <= PASSED_MAX as usize + 1, "{passed}");
+        });
+    }
+}
