@@ -41,6 +41,7 @@ pub(super) fn scan(
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<Contents, StoreError> {
     let len = bytes.len().map_err(|source| StoreError::Io {
+        offset: None,
         action: "read",
         path: path.to_owned(),
         source,
@@ -234,6 +235,7 @@ impl Scan<'_> {
         self.bytes
             .read_at(at, target)
             .map_err(|source| StoreError::Io {
+                offset: Some(at),
                 action: "read",
                 path: self.path.to_owned(),
                 source,

@@ -123,6 +123,7 @@ impl BundleStore {
         self.bytes
             .read_at(place.offset, &mut bytes)
             .map_err(|source| StoreError::Io {
+                offset: Some(place.offset),
                 action: "read",
                 path: self.path.clone(),
                 source,
