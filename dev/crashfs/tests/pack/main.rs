@@ -11,4 +11,5 @@ mod full;
 mod group;
 mod place;
 mod power;
+mod readers;
 mod reads;
