@@ -13,3 +13,4 @@ mod place;
 mod power;
 mod readers;
 mod reads;
+mod salvage;
