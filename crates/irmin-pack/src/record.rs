@@ -89,7 +89,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn fields(bytes: &'a [u8], place: Place) -> Option<Self> {
+    /// Reads a record without checking it.
+    pub(crate) fn fields(bytes: &'a [u8], place: Place) -> Option<Self> {
         let mut reader = Reader::new(bytes, CRC_BYTES);
         let head = reader.varint()?;
         let kind = Kind::from_code((head & 3) as u8 + 1)?;
