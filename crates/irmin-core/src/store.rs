@@ -335,11 +335,17 @@ pub trait Engine: ObjectStore + RefStore {
     /// Removes the objects that no name, no hold and none of the given roots leads to. Reads and
     /// writes go on meanwhile. What it did so far stays when it is cancelled or fails.
     ///
+    /// What is stored and not named yet may be part of a commit on its way: the first collection
+    /// after it was stored, or found stored when it was stored again or asked for, keeps it; what a
+    /// name led to goes at once. A commit that is still on its way when the next collection begins
+    /// may be refused ([`StoreError::Dangling`]).
+    ///
     /// `control` is called after each piece of work of at most about a megabyte, and may wait, to go
     /// slowly, or break, to cancel.
     ///
     /// # Errors
-    /// [`StoreError`] when something cannot be read or written; the store is whole then.
+    /// [`StoreError::Collecting`] when one runs already; another [`StoreError`] when something cannot
+    /// be read or written. The store is whole then.
     fn collect(
         &self,
         collect: &Collect<'_>,

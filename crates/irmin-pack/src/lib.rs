@@ -17,6 +17,10 @@
 //!   object.
 //! * Memory: 12 bytes for each object of a segment that was read, about 90 for each object of the
 //!   segment being written, the pending objects (1 MiB) and the cache.
+//! * A collection: what is alive is read once, and a segment with something dead is written anew:
+//!   four syncs each, and four in the beginning. Memory: a bit an object, the tables of one segment
+//!   (60 bytes an object of it), 2 MiB, and 32 bytes for each link that was stored without a place.
+//!   Room on the disk for one segment more.
 //! * Opening: the directory, the newest segment's sidecar, and a scan of what came after it: after
 //!   a clean close at most [`Options::checkpoint_bytes`], after a crash at most one segment.
 
