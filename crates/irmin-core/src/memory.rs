@@ -1,13 +1,17 @@
 //! The engine that keeps everything in memory: for tests, caches and scratch repositories.
 
+mod collect;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::collect::Collected;
 use crate::collect::{Collect, CollectProgress, CollectReport};
 use crate::signal::{Hold, Holds, Signal};
 use crate::store::{
@@ -47,6 +51,7 @@ pub struct MemoryStore {
     refs: RwLock<BTreeMap<String, Id>>,
     changes: Signal,
     holds: Holds,
+    collected: Collected,
 }
 
 impl MemoryStore {
@@ -61,7 +66,7 @@ impl MemoryStore {
     pub fn len(&self) -> usize {
         self.shards
             .iter()
-            .map(|shard| read(shard).slots.len())
+            .map(|shard| read(shard).index.len())
             .sum()
     }
 
@@ -108,13 +113,18 @@ impl ObjectStore for MemoryStore {
     }
 
     fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
-        let is_stored = |id: &Id| read(self.shard(id).1).index.contains_key(id);
-        out.extend(ids.iter().map(is_stored));
+        let _gate = read(&self.collected.gate);
+        out.extend(ids.iter().map(|id| self.touch(id)));
         Ok(())
     }
 
     fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError> {
-        Ok(objects.iter().map(|object| self.put(object)).collect())
+        let _gate = read(&self.collected.gate);
+        let put = |object| {
+            self.check_links(object)?;
+            Ok(self.put(object))
+        };
+        objects.iter().map(put).collect()
     }
 
     fn commits_with_prefix(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<Id>, StoreError> {
@@ -142,6 +152,7 @@ impl RefStore for MemoryStore {
         edits: &[RefEdit],
         _durability: Durability,
     ) -> Result<RefOutcome, StoreError> {
+        let _gate = read(&self.collected.gate);
         let mut refs = write(&self.refs);
         for edit in edits {
             let current = refs.get(&edit.name).copied();
@@ -152,6 +163,7 @@ impl RefStore for MemoryStore {
                 });
             }
         }
+        self.note_edits(edits)?;
         for edit in edits {
             match edit.new {
                 Some(id) => refs.insert(edit.name.clone(), id),
@@ -184,7 +196,7 @@ impl Engine for MemoryStore {
     fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {
         let mut report = VerifyReport::default();
         for (number, shard) in self.shards.iter().enumerate() {
-            for slot in &read(shard).slots {
+            for slot in read(shard).slots.iter().flatten() {
                 check(slot, &mut report);
             }
             progress(VerifyProgress {
@@ -209,7 +221,7 @@ impl Engine for MemoryStore {
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let mut stats = StoreStats::default();
         for shard in &self.shards {
-            for slot in &read(shard).slots {
+            for slot in read(shard).slots.iter().flatten() {
                 let kind = slot.bytes.get(1).copied().and_then(Kind::from_code);
                 let sum = match kind {
                     Some(Kind::Blob) => &mut stats.blobs,
@@ -232,10 +244,10 @@ impl Engine for MemoryStore {
 
     fn collect(
         &self,
-        _collect: &Collect<'_>,
-        _control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+        collect: &Collect<'_>,
+        control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
     ) -> Result<CollectReport, StoreError> {
-        Ok(CollectReport::default())
+        self.remove_garbage(collect, control)
     }
 }
 
@@ -265,7 +277,8 @@ fn damage(expected: String, found: String) -> StoreError {
 #[derive(Debug, Default)]
 struct Shard {
     index: HashMap<Id, usize>,
-    slots: Vec<Slot>,
+    /// What was collected leaves an empty slot: places never change.
+    slots: Vec<Option<Slot>>,
 }
 
 #[derive(Debug)]
@@ -275,33 +288,42 @@ struct Slot {
     links: Box<[Option<Locator>]>,
     generation: u32,
     cut: Cut,
+    /// Whether it was stored since the last collection.
+    is_new: bool,
+    /// Whether it was found stored, or asked for, since the last collection.
+    is_touched: AtomicBool,
 }
 
 impl Shard {
     /// Returns the slot of the object and whether it was added now.
     fn insert(&mut self, object: &Object<'_>) -> (usize, bool) {
-        if let Some(&slot) = self.index.get(&object.id) {
-            return (slot, false);
+        if let Some(&number) = self.index.get(&object.id) {
+            if let Some(Some(slot)) = self.slots.get_mut(number) {
+                slot.find_again(object);
+            }
+            return (number, false);
         }
         let slot = self.slots.len();
         self.index.insert(object.id, slot);
-        self.slots.push(Slot {
+        self.slots.push(Some(Slot {
             id: object.id,
             bytes: Bytes::copy_from_slice(object.bytes),
             links: object.links.iter().map(|link| link.locator).collect(),
             generation: object.generation,
             cut: object.cut,
-        });
+            is_new: true,
+            is_touched: AtomicBool::new(false),
+        }));
         (slot, true)
     }
 
     fn get(&self, key: &Key) -> Option<Stored> {
         let slot = key
             .locator
-            .and_then(|locator| self.slots.get(slot_of(locator)))
+            .and_then(|locator| self.slots.get(slot_of(locator))?.as_ref())
             // A locator of another engine misleads nobody.
             .filter(|slot| slot.id == key.id)
-            .or_else(|| self.slots.get(*self.index.get(&key.id)?))?;
+            .or_else(|| self.slots.get(*self.index.get(&key.id)?)?.as_ref())?;
         Some(Stored {
             bytes: slot.bytes.clone(),
             links: slot.links.to_vec(),

@@ -106,6 +106,17 @@ impl Cut {
         parents: false,
     };
 
+    /// Tells whether the commit's link with this position is left out: the tree is the first, the
+    /// parents follow.
+    #[must_use]
+    pub const fn leaves_out(self, link: usize) -> bool {
+        if link == 0 {
+            self.contents
+        } else {
+            self.parents
+        }
+    }
+
     /// Tells whether nothing is left out.
     #[must_use]
     pub const fn is_none(self) -> bool {

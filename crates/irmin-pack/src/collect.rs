@@ -94,11 +94,13 @@ impl Inner {
     ) -> Result<Plan, StoreError> {
         let may_remove = !collect.dry_run;
         let mut roots: HashSet<Id> = HashSet::new();
-        roots.extend(held(&*self.options.files, &self.layout.holds, may_remove)?);
         let _writer = lock(&self.writer);
         if !collect.dry_run {
             self.poison.check()?;
             self.roll_records()?;
+            // What names let go of is removed for good, so that they did must be durable.
+            let end = read(&self.state).active.log_end();
+            self.sync_to(end)?;
             self.collection.check_from_now();
         }
         let state = read(&self.state);
@@ -110,6 +112,8 @@ impl Inner {
         let active = has_records.then(|| Source::active(&state.active, &state.refs));
         let segment = state.active.header.number;
         drop(state);
+        // After the names: what a name led to when a reader made its hold is kept by one of them.
+        roots.extend(held(&*self.options.files, &self.layout.holds, may_remove)?);
         let next = Place { segment, number: 0 };
         let recent = self.collection.recent((!collect.dry_run).then_some(next));
         let numbers = sealed.iter().map(|sealed| sealed.number);

@@ -95,10 +95,17 @@ impl FrameHeader {
 
     /// Returns the header, if these bytes are one for this place.
     pub(crate) fn decode(bytes: &[u8; Self::BYTES], place: &FramePlace) -> Option<Self> {
+        let header = Self::fields(bytes)?;
+        let stored = Reader::new(bytes, CRC_AT).u32()?;
+        (stored == header_crc(bytes, place)).then_some(header)
+    }
+
+    /// Returns what these bytes say if they are a header, which is not checked.
+    pub(crate) fn fields(bytes: &[u8; Self::BYTES]) -> Option<Self> {
         let mut reader = Reader::new(bytes, 0);
         let payload_bytes = reader.u32()?;
         let kind_and_records = reader.u32()?;
-        let header = Self {
+        Some(Self {
             // Checked before the checksum: most offsets in a search are refused by it.
             kind: FrameKind::from_code((kind_and_records & 0xff) as u8)?,
             payload_bytes,
@@ -106,8 +113,7 @@ impl FrameHeader {
             frame: reader.u32()?,
             synced: reader.u32()?,
             payload_crc: reader.u32()?,
-        };
-        (reader.u32()? == header_crc(bytes, place)).then_some(header)
+        })
     }
 }
 
@@ -243,7 +249,7 @@ pub(crate) fn encode_runs(out: &mut Vec<u8>, runs: &[Range<u32>]) {
     }
 }
 
-fn decode_runs(reader: &mut Reader<'_>) -> Option<Vec<Range<u32>>> {
+pub(crate) fn decode_runs(reader: &mut Reader<'_>) -> Option<Vec<Range<u32>>> {
     let count = usize::try_from(reader.varint()?).ok()?;
     // A count that cannot be true must not make room for it.
     let mut runs = Vec::with_capacity(count.min(reader.left()));

@@ -40,6 +40,7 @@ mod read;
 mod reader;
 mod record;
 mod recover;
+mod salvage;
 mod scan;
 mod sealed;
 mod segment;
@@ -59,4 +60,5 @@ pub use irmin_core::{KindStats, StoreStats as Stats, VerifyProgress as Progress,
 pub use options::Options;
 pub use reader::PackReader;
 pub use record::Record;
+pub use salvage::{Missing, SalvageReport, SalvagedName, salvage};
 pub use store::PackStore;

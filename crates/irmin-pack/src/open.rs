@@ -139,15 +139,17 @@ fn take_lock(files: &dyn Files, layout: &Layout) -> Result<Arc<dyn File>, StoreE
     if !file.try_lock().map_err(damage::io("lock", path))? {
         return Err(StoreError::Locked {
             path: path.clone(),
-            holder: text(&*file, path)?
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            holder: holder(&*file, path)?,
         });
     }
     damage::unless_full(leave_pid(&*file, path))?;
     Ok(file)
+}
+
+/// Returns who holds the lock, as far as it said.
+pub(crate) fn holder(file: &dyn File, path: &Path) -> Result<String, StoreError> {
+    let text = text(file, path)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Says who holds the lock, for the message that others get. Over what was there, and only then cut

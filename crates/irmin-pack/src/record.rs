@@ -61,16 +61,6 @@ pub(crate) fn recut(out: &mut Vec<u8>, place: Place, record: &Record<'_>, cut: C
     encode(out, place, &object, record.links.iter().copied());
 }
 
-/// Tells whether the link of a commit with this position is left out: the tree is the first, the
-/// parents follow.
-pub(crate) const fn leaves_out(cut: Cut, index: usize) -> bool {
-    if index == 0 {
-        cut.contents
-    } else {
-        cut.parents
-    }
-}
-
 /// At most how many bytes the record of an object takes.
 pub(crate) fn length_max(object: &Object<'_>) -> usize {
     CRC_BYTES + VARINT_BYTES_MAX * (3 + 2 * object.links.len()) + object.bytes.len()
@@ -99,7 +89,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn fields(bytes: &'a [u8], place: Place) -> Option<Self> {
+    /// Reads a record without checking it.
+    pub(crate) fn fields(bytes: &'a [u8], place: Place) -> Option<Self> {
         let mut reader = Reader::new(bytes, CRC_BYTES);
         let head = reader.varint()?;
         let kind = Kind::from_code((head & 3) as u8 + 1)?;

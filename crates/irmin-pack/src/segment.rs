@@ -38,7 +38,7 @@ impl SegmentHeader {
         bytes
     }
 
-    fn decode(bytes: &[u8; Self::BYTES], number: u32) -> Result<Self, Damage> {
+    pub(crate) fn decode(bytes: &[u8; Self::BYTES], number: u32) -> Result<Self, Damage> {
         let mut reader = Reader::new(bytes, 8);
         let version = reader.u32().unwrap_or_default();
         let header = Self {

@@ -12,7 +12,6 @@ use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
 use crate::log::Log;
 use crate::place::Place;
-use crate::record::leaves_out;
 use crate::scan::{self, Position, Scan};
 use crate::sealed::{not_complete, read_sidecar};
 use crate::segment::SegmentHeader;
@@ -201,7 +200,7 @@ impl Verifier<'_> {
                 number: *number,
             };
             for (index, link) in record.links.iter().enumerate() {
-                if leaves_out(record.cut, index) {
+                if record.cut.leaves_out(index) {
                     continue;
                 }
                 let Some(target) = link.map(Place::of) else {

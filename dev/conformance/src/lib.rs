@@ -25,6 +25,7 @@
 
 pub mod branches;
 pub mod checker;
+pub mod collect;
 mod compare;
 pub mod deep;
 pub mod engines;

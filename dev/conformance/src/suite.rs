@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use crate::place::report;
 use crate::{
-    Open, branches, checker, deep, engines, history, merges, names, objects, race, script, sync,
-    transactions, trees, watch, wide,
+    Open, branches, checker, collect, deep, engines, history, merges, names, objects, race, script,
+    sync, transactions, trees, watch, wide,
 };
 
 /// One property: it panics where it does not hold. Makes its own places.
 pub type Check = fn(Open<'_>);
 
 /// All themes.
-const THEMES: [(&str, &[(&str, Check)]); 15] = [
+const THEMES: [(&str, &[(&str, Check)]); 16] = [
     ("engines", engines::CHECKS),
     ("objects", objects::CHECKS),
     ("trees", trees::CHECKS),
@@ -28,6 +28,7 @@ const THEMES: [(&str, &[(&str, Check)]); 15] = [
     ("sync", sync::CHECKS),
     ("scripts", script::CHECKS),
     ("races", race::CHECKS),
+    ("collection", collect::CHECKS),
     ("serialisability", checker::CHECKS),
 ];
 

@@ -29,7 +29,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ),
     (
         "Look after the repository",
-        &["gc", "pin", "verify", "stats", "dot"],
+        &["gc", "pin", "verify", "salvage", "stats", "dot"],
     ),
     ("Set up the shell", &["completions", "man"]),
 ];

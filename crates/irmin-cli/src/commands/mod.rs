@@ -32,6 +32,7 @@ mod reset;
 mod revert;
 mod rm;
 mod rules;
+mod salvage;
 mod set;
 mod show;
 mod snapshot;
@@ -86,6 +87,7 @@ pub(crate) enum Command {
     Gc(gc::Args),
     Pin(pin::Args),
     Verify(verify::Args),
+    Salvage(salvage::Args),
     Stats(stats::Args),
     Dot(dot::Args),
     Completions(completions::Args),
@@ -108,8 +110,8 @@ impl Command {
             | Self::Blame(_)
             | Self::Watch(_)
             | Self::Proof(_)
-            | Self::Stats(_)
             | Self::Dot(_) => true,
+            Self::Stats(args) => args.only_reads(),
             Self::Branch(args) => args.only_reads(),
             Self::Tag(args) => args.only_reads(),
             Self::Rules(args) => args.only_reads(),
@@ -162,6 +164,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Gc(args) => gc::run(args, context),
         Command::Pin(args) => pin::run(args, context),
         Command::Verify(args) => verify::run(args, context),
+        Command::Salvage(args) => salvage::run(args, context),
         Command::Stats(args) => stats::run(args, context),
         Command::Dot(args) => dot::run(args, context),
         Command::Completions(args) => completions::run(args, context),

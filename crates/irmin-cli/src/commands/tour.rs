@@ -82,7 +82,7 @@ const STEPS: &[Step] = &[
     Run("blame shop"),
     Run("dump shop/open --at main~2"),
     Say("Every byte is checked, and what it means."),
-    Run("verify"),
+    Run("verify --deep"),
 ];
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {

@@ -156,8 +156,9 @@ impl Watch {
         let Some(seen) = self.seen else {
             return Ok(None);
         };
+        // Also without time to wait: an engine that follows another process looks then.
         let engine = self.branch.repo().engine();
-        if timeout.is_zero() || engine.wait_for_changes(seen, timeout)? == seen {
+        if engine.wait_for_changes(seen, timeout)? == seen {
             return Ok(None);
         }
         self.look()
@@ -288,8 +289,8 @@ impl Watch {
             Some(commit) => Since::Commit(commit.id()),
             None => Since::Absent,
         };
-        // Users may load all of the event's trees; the watch keeps none of that.
-        self.before = commit.as_ref().map(Commit::unloaded);
+        // What is loaded for this event serves the next one, and then goes.
+        self.before.clone_from(&commit);
         Ok(matters.then(|| WatchEvent::new(kind, &self.path, before, commit)))
     }
 

@@ -8,7 +8,6 @@ use crate::layout::FORMAT_2;
 use crate::lock::{lock, read};
 use crate::place::Place;
 use crate::read::find_segment;
-use crate::record::leaves_out;
 use crate::segment::put_file;
 use crate::stats::add;
 use crate::store::Inner;
@@ -73,7 +72,7 @@ impl Inner {
                 None => self.find(&link.id, segments_max)?.and_then(Place::locator),
             });
         }
-        if leaves_out(object.cut, index) {
+        if object.cut.leaves_out(index) {
             return Ok(None);
         }
         if let Some(locator) = link.locator
@@ -105,8 +104,10 @@ impl Inner {
         let hold = self.holds.hold(commit);
         if self.collection.is_running() {
             let _writer = lock(&self.writer);
-            let place = self.find_kept(&commit, usize::MAX)?;
-            self.add_root(commit, place.ok_or(StoreError::Dangling { id: commit })?);
+            // One that is not there may be on its way.
+            if let Some(place) = self.find_kept(&commit, usize::MAX)? {
+                self.add_root(commit, place);
+            }
         }
         Ok(hold)
     }

@@ -13,7 +13,7 @@ use crate::collect::source::{Source, Window};
 use crate::damage::Damage;
 use crate::lock::lock;
 use crate::place::Place;
-use crate::record::{Record, leaves_out};
+use crate::record::Record;
 use crate::scan::{Position, Scan};
 use crate::store::Inner;
 
@@ -171,7 +171,7 @@ impl Run<'_> {
         }
         let ids = ids(record).map_err(|found| damaged("an object", found))?;
         for index in 0..record.links.len().max(ids.len()) {
-            if leaves_out(cut, index) {
+            if cut.leaves_out(index) {
                 continue;
             }
             let target = record.links.get(index).copied().flatten().map(Place::of);

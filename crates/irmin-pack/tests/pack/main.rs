@@ -11,6 +11,7 @@ mod golden;
 mod kill;
 mod model;
 mod reader;
+mod reader_collect;
 mod reader_follows;
 mod reader_kill;
 mod threads;

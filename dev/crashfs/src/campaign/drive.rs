@@ -9,7 +9,7 @@ use irmin_core::{
     Collect, Durability, Engine, ErrorKind, Hold, Id, Key, Object, ObjectStore, RefEdit,
     RefOutcome, RefStore, StoreError,
 };
-use irmin_pack::{Options, PackStore};
+use irmin_pack::{Options, PackReader, PackStore};
 
 use super::encode;
 use super::model::{Draft, Known, Model, Refs, refs_of};
@@ -62,6 +62,8 @@ struct Life {
     random: Random,
     model: Model,
     holds: Vec<(Id, Hold)>,
+    /// Follows what is written, as another process does.
+    reader: Option<PackReader>,
     number: u64,
     tally: Tally,
 }
@@ -81,6 +83,7 @@ impl Life {
             random: Random::new(seed),
             model: Model::new(),
             holds: Vec::new(),
+            reader: None,
             number: 0,
             tally: Tally::default(),
         }
@@ -102,6 +105,7 @@ impl Life {
     /// Lets the power fail or the process die, opens the store and checks it.
     fn end(&mut self) -> Result<(), Stop> {
         self.holds.clear();
+        self.reader = None;
         // What was tried when the power went may be there, also to a process that was only killed.
         let is_cut = self.disk.is_off() || !self.random.one_in(3);
         self.disk = self.disk_after(is_cut);
@@ -236,6 +240,7 @@ impl Life {
         }
         drop(store);
         self.holds.clear();
+        self.reader = None;
         self.disk = self.disk.after_kill();
         let store = self.open()?;
         self.model.survive(&store, false)?;
@@ -366,12 +371,37 @@ impl Life {
                 return Err(Violation(format!("{key:?} is lost")).into());
             }
         }
+        self.follow(reachable.first())?;
         if self.random.one_in(4) {
             let report = self.retry(|_| store.verify(&mut |_| ()))?;
             if !report.is_clean() {
                 return Err(Violation(format!("verify: {:?}", report.problems)).into());
             }
         }
+        Ok(())
+    }
+
+    /// A process that only reads sees what was written by now, whatever became of its files.
+    fn follow(&mut self, any: Option<&Id>) -> Result<(), Stop> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => {
+                let options = self.options();
+                self.retry(|_| PackReader::open(dir(), options.clone()))?
+            }
+        };
+        let refs = self.retry(|_| reader.list_refs(""))?;
+        let refs: Refs = refs.into_iter().collect();
+        if refs != *self.model.refs() {
+            let what = format!("a reader sees {refs:?}, not {:?}", self.model.refs());
+            return Err(Violation(what).into());
+        }
+        if let Some(id) = any
+            && self.retry(|_| reader.get(&Key::from(*id)))?.is_none()
+        {
+            return Err(Violation(format!("a reader does not find {id}")).into());
+        }
+        self.reader = Some(reader);
         Ok(())
     }
 
