@@ -195,3 +195,19 @@ fn a_full_disk_is_told_as_what_it_is() {
         assert!(matches!(error, Error::Sync(SyncError::Write(_))), "{error}");
     }
 }
+
+#[test]
+fn the_bytes_of_a_bundle_are_those_of_version_1() {
+    let source = repo();
+    set(&source, "main", "a", "1");
+    let since = head(&source);
+    set(&source, "main", "b/c", vec![7; 200]);
+    let options = BundleOptions {
+        prerequisites: vec![since],
+        ..all(&source)
+    };
+    let bytes = write(&source, &options);
+    let found = (bytes.len(), Id::of(&bytes).to_string());
+    let expected = "3d80822a1c95f7ce4fe7abe1253f96d48b8fc09e73d3cb2289f668d46d9261a1";
+    assert_eq!(found, (550, expected.to_owned()));
+}

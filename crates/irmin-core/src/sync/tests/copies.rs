@@ -221,7 +221,7 @@ fn a_directory_inside_itself_many_times_is_copied_in_no_time() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn any_two_histories_become_one_by_syncing_both_ways(
