@@ -94,7 +94,6 @@ impl Inner {
     ) -> Result<Plan, StoreError> {
         let may_remove = !collect.dry_run;
         let mut roots: HashSet<Id> = HashSet::new();
-        roots.extend(held(&*self.options.files, &self.layout.holds, may_remove)?);
         let _writer = lock(&self.writer);
         if !collect.dry_run {
             self.poison.check()?;
@@ -113,6 +112,8 @@ impl Inner {
         let active = has_records.then(|| Source::active(&state.active, &state.refs));
         let segment = state.active.header.number;
         drop(state);
+        // After the names: what a name led to when a reader made its hold is kept by one of them.
+        roots.extend(held(&*self.options.files, &self.layout.holds, may_remove)?);
         let next = Place { segment, number: 0 };
         let recent = self.collection.recent((!collect.dry_run).then_some(next));
         let numbers = sealed.iter().map(|sealed| sealed.number);

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -88,8 +87,8 @@ impl PackReader {
     pub(crate) fn follow(&self, doubt: &mut Doubt) -> Result<(), StoreError> {
         loop {
             self.follow_segment(doubt)?;
-            let is_ended = self.is_ended.load(Ordering::Acquire);
-            if !is_ended || !self.next_segment_exists()? || !self.jump()? {
+            let is_complete = read(&self.log.state).active.is_complete;
+            if !is_complete || !self.next_segment_exists()? || !self.jump()? {
                 return Ok(());
             }
         }
@@ -97,28 +96,27 @@ impl PackReader {
 
     /// Tells whether there is something to follow. One `fstat`.
     pub(crate) fn has_grown(&self) -> Result<bool, StoreError> {
-        if self.is_ended.load(Ordering::Acquire) {
-            return Ok(true);
-        }
         let active = &read(&self.log.state).active;
-        Ok(scan::length(&*active.file, &active.path)? != active.written.offset)
+        // The next segment is not seen in the length of this one.
+        Ok(active.is_complete
+            || scan::length(&*active.file, &active.path)? != active.written.offset)
     }
 
     /// An error when the store was removed, or another one is in its place.
     pub(crate) fn check_place(&self) -> Result<(), StoreError> {
-        let (file, path) = {
+        let (file, path, is_complete) = {
             let active = &read(&self.log.state).active;
-            (Arc::clone(&active.file), active.path.clone())
+            let file = Arc::clone(&active.file);
+            (file, active.path.clone(), active.is_complete)
         };
         // A complete segment may have been replaced by a collection.
-        let is_ended = self.is_ended.load(Ordering::Acquire);
-        if !is_ended && file.is_named(&path).map_err(damage::io("find", &path))? {
+        if !is_complete && file.is_named(&path).map_err(damage::io("find", &path))? {
             return Ok(());
         }
         check_format(&*self.log.options.files, &self.log.layout)?;
         // So may one that was completed a moment ago; or another thread followed it to the next.
         let is_followed = !Arc::ptr_eq(&file, &read(&self.log.state).active.file);
-        if is_ended || is_followed || self.has_grown()? {
+        if is_followed || self.has_grown()? {
             return Ok(());
         }
         Err(Damage::new(0, "the segment that is followed", "another file").at(&path))
@@ -174,11 +172,10 @@ impl PackReader {
         let State { active, refs, .. } = &mut *state;
         sealed::apply(frame, &mut active.table, refs);
         active.written = next;
+        active.is_complete = frame.kind == FrameKind::End;
         drop(state);
-        match frame.kind {
-            FrameKind::End => self.is_ended.store(true, Ordering::Release),
-            FrameKind::Collected => self.forget_sealed(),
-            _ => {}
+        if frame.kind == FrameKind::Collected {
+            self.forget_sealed();
         }
         if !frame.changes.is_empty() {
             self.log.changes.notify();
@@ -225,14 +222,15 @@ impl PackReader {
         let log = &self.log;
         let newest = Newest::read(&*log.options.files, &log.layout, &log.counters)?;
         let active = newest.recovered.active;
-        let is_ended = active.is_complete;
         let mut state = write(&log.state);
         let (number, previous) = (active.header.number, state.active.header.number);
         if number <= previous {
             return Ok(false);
         }
         // All frames between were seen, and none told of segments that were replaced.
-        let is_known = number == previous + 1 && active.covered <= Position::START.offset;
+        let is_known = number == previous + 1
+            && active.covered <= Position::START.offset
+            && !newest.recovered.has_collected;
         let has_changed = state.refs != newest.recovered.refs;
         let known = Arc::clone(&state.sealed);
         let segment = |&number: &u32| match find_segment(&known, number) {
@@ -245,7 +243,6 @@ impl PackReader {
             refs: newest.recovered.refs,
         };
         drop(state);
-        self.is_ended.store(is_ended, Ordering::Release);
         if !is_known {
             self.forget_sealed();
         }

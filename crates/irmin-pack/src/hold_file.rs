@@ -45,13 +45,13 @@ impl HoldFile {
 
     fn write(&self, commit: Id) -> Result<(), StoreError> {
         let line = format!("{commit}\n");
-        // One that was left by a process with the same number may be longer.
-        self.file
-            .truncate(0)
-            .map_err(damage::io("truncate", &self.path))?;
         self.file
             .write_at(line.as_bytes(), 0)
-            .map_err(damage::io("write", &self.path))
+            .map_err(damage::io("write", &self.path))?;
+        // One that was left by a process with the same number may be longer.
+        self.file
+            .truncate(line.len() as u64)
+            .map_err(damage::io("truncate", &self.path))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -62,8 +61,6 @@ use crate::stats::Counters;
 #[derive(Debug)]
 pub struct PackReader {
     pub(crate) log: Log,
-    /// Whether the newest known segment is complete, so that the next one is awaited.
-    pub(crate) is_ended: AtomicBool,
     /// Held by whoever follows the log.
     turn: Mutex<Doubt>,
 }
@@ -79,7 +76,6 @@ impl PackReader {
         let layout = Layout::new(dir);
         let counters = Arc::new(Counters::default());
         let newest = Newest::read(&*options.files, &layout, &counters)?;
-        let is_ended = AtomicBool::new(newest.recovered.active.is_complete);
         let state = State {
             sealed: Arc::default(),
             active: newest.recovered.active,
@@ -89,7 +85,6 @@ impl PackReader {
         log.set_sealed(&newest.older);
         Ok(Self {
             log,
-            is_ended,
             turn: Mutex::default(),
         })
     }

@@ -20,6 +20,8 @@ use crate::stats::{Counters, add};
 pub(crate) struct Recovered {
     pub(crate) active: Active,
     pub(crate) refs: BTreeMap<String, Id>,
+    /// Whether a frame that was read said that earlier segments were written anew.
+    pub(crate) has_collected: bool,
     /// Up to which offset the segment is known to be durable.
     pub(crate) synced: u64,
     /// How long the file was.
@@ -73,6 +75,7 @@ impl Recovered {
         Ok(Self {
             active,
             refs: replay.refs,
+            has_collected: replay.has_collected,
             synced: u64::from(scanned.synced.max(from.offset)),
             end,
             damage: scanned.damage,

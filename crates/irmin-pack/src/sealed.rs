@@ -370,6 +370,8 @@ fn open_sidecar(
 pub(crate) struct Replay {
     pub(crate) table: Table,
     pub(crate) refs: BTreeMap<String, Id>,
+    /// Whether a frame said that a collection wrote earlier segments anew.
+    pub(crate) has_collected: bool,
 }
 
 impl Replay {
@@ -403,6 +405,7 @@ impl Replay {
 
     fn apply(&mut self, frame: &Frame<'_>) {
         apply(frame, &mut self.table, &mut self.refs);
+        self.has_collected |= frame.kind == FrameKind::Collected;
     }
 }
 

@@ -394,4 +394,48 @@ proptest! {
             Err(error) => panic!("{error}"),
         }
     }
+
+    #[test]
+    fn random_work_replayed_on_its_proof_comes_to_the_same(
+        entries in entries(),
+        work in prop::collection::vec((0..5_u8, any::<Index>(), "[a-d]{1,2}(/[a-d]{1,2}){0,3}"), 0..20),
+    ) {
+        let mut tree = Tree::empty();
+        for (at, value) in &entries {
+            tree.set(&path(at), value.clone()).unwrap();
+        }
+        let commit = commit(&tree);
+        let before = tree.clone();
+        let run = |mut tree: Tree| {
+            let mut seen = Vec::new();
+            for (what, at, other) in &work {
+                let known = entries.get(at.index(entries.len().max(1)));
+                let at = known.map_or_else(|| path(other), |(at, _)| path(at));
+                match what {
+                    0 => drop(tree.remove(&at)?),
+                    1 => drop(tree.set(&path(other), "new")?),
+                    2 => {
+                        let moved = tree.get(&at)?;
+                        if let Some(moved) = moved {
+                            tree.set(&path(other), moved)?;
+                        }
+                    }
+                    3 => {
+                        let walk = tree.walk(crate::WalkOptions { prefix: at, ..Default::default() });
+                        for found in walk {
+                            seen.push(found?.0.to_string());
+                        }
+                    }
+                    _ => {
+                        let changes = tree.diff(&before)?;
+                        seen.extend(changes.into_iter().map(|change| change.path.to_string()));
+                    }
+                }
+            }
+            Ok((tree.id()?, tree.len()?, seen))
+        };
+        let (proof, done) = Proof::record(&commit, run).unwrap();
+        let proof = Proof::decode(&proof.encode()).unwrap();
+        prop_assert_eq!(proof.verify(commit.id(), run).unwrap(), done);
+    }
 }

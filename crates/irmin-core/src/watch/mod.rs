@@ -288,8 +288,8 @@ impl Watch {
             Some(commit) => Since::Commit(commit.id()),
             None => Since::Absent,
         };
-        // Users may load all of the event's trees; the watch keeps none of that.
-        self.before = commit.as_ref().map(Commit::unloaded);
+        // What is loaded for this event serves the next one, and then goes.
+        self.before.clone_from(&commit);
         Ok(matters.then(|| WatchEvent::new(kind, &self.path, before, commit)))
     }
 

@@ -104,8 +104,10 @@ impl Inner {
         let hold = self.holds.hold(commit);
         if self.collection.is_running() {
             let _writer = lock(&self.writer);
-            let place = self.find_kept(&commit, usize::MAX)?;
-            self.add_root(commit, place.ok_or(StoreError::Dangling { id: commit })?);
+            // One that is not there may be on its way.
+            if let Some(place) = self.find_kept(&commit, usize::MAX)? {
+                self.add_root(commit, place);
+            }
         }
         Ok(hold)
     }

@@ -22,6 +22,15 @@ fn open(dir: &Path) -> PackReader {
     PackReader::open(dir, small_segments()).unwrap()
 }
 
+/// Ends the threads beside a test, also when it fails.
+pub(crate) struct Done<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// Commits numbers to a branch, each with an object beside it.
 fn commit(store: &PackStore, numbers: std::ops::Range<u32>) {
     for number in numbers {
@@ -167,6 +176,7 @@ fn several_names_that_move_at_once_are_seen_all_or_none() {
                 })
             })
             .collect();
+        let done = Done(&is_done);
         let mut before = None;
         for number in 0..600u32 {
             let id = put(&store, Kind::Commit, &number.to_le_bytes().repeat(9), &[]).id;
@@ -179,7 +189,7 @@ fn several_names_that_move_at_once_are_seen_all_or_none() {
             store.compare_and_swap(&edits, Durability::None).unwrap();
             before = Some(id);
         }
-        is_done.store(true, Ordering::Release);
+        drop(done);
         for reader in readers {
             assert!(reader.join().unwrap() > 0);
         }
@@ -418,6 +428,7 @@ fn a_collector_that_removes_what_nobody_locks_takes_no_hold_away() {
                 }
             }
         });
+        let _done = Done(&is_done);
         for number in 0..500u32 {
             let id = Id::of(&number.to_le_bytes());
             let hold = reader.hold(id).unwrap();
@@ -427,7 +438,6 @@ fn a_collector_that_removes_what_nobody_locks_takes_no_hold_away() {
             assert!(is_held);
             drop(hold);
         }
-        is_done.store(true, Ordering::Release);
     });
     assert_eq!(fs::read_dir(&holds).unwrap().count(), 0);
 }

@@ -11,5 +11,6 @@ mod full;
 mod group;
 mod place;
 mod power;
+mod readers;
 mod reads;
 mod salvage;
