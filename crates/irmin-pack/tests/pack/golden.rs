@@ -98,7 +98,7 @@ fn commit_all(repo: &Repo) -> Vec<Id> {
         let branch = repo
             .branch(["main", "other"][usize::from(number % 2)])
             .unwrap();
-        let path = irmin_core::Path::parse(&format!("d/{}/f{}", number % 3, number % 7)).unwrap();
+        let path = irmin_core::Path::parse(format!("d/{}/f{}", number % 3, number % 7)).unwrap();
         branch.set(&path, value(number), "Go on").unwrap();
         if number % 2 == 0 {
             ids.push(branch.head().unwrap().unwrap().id());
