@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::merge::{self, Conflict};
 use crate::refs::BranchName;
 use crate::repo::Commit;
-use crate::store::Durability;
+use crate::store::{Durability, StoreError};
 use crate::turns::{Refused, Turn};
 use crate::{Id, Path, Tree, View};
 
@@ -209,7 +209,11 @@ impl Branch {
                 .as_ref()
                 .map_or_else(Tree::empty, |head| head.tree().clone());
             let mut view = View::new(base);
-            let value = body(&mut view)?;
+            let is_last = attempts >= options.attempts_max.get();
+            let value = match body(&mut view) {
+                Err(error) if !is_last && self.is_collected(&error, head.as_ref())? => continue,
+                value => value?,
+            };
             if !options.allow_empty && view.tree().same(view.base()) {
                 drop(turn);
                 self.acknowledge(options, &view)?;
@@ -220,8 +224,10 @@ impl Branch {
                 });
             }
             let turn = turn.map_or_else(|| self.turn(), Ok)?;
-            match self.commit_view(options, &view, head)? {
-                Ok(commit) => {
+            match self.commit_view(options, &view, head.clone()) {
+                Err(error) if !is_last && self.is_collected(&error, head.as_ref())? => {}
+                Err(error) => return Err(error),
+                Ok(Ok(commit)) => {
                     drop(turn);
                     self.acknowledge(options, &view)?;
                     return Ok(Transacted {
@@ -230,7 +236,7 @@ impl Branch {
                         attempts,
                     });
                 }
-                Err((path, commit)) if attempts >= options.attempts_max.get() => {
+                Ok(Err((path, commit))) if is_last => {
                     let branch = self.name().clone();
                     return Err(TransactionError::TooManyAttempts {
                         branch,
@@ -240,9 +246,19 @@ impl Branch {
                     }
                     .into());
                 }
-                Err(_) => {}
+                Ok(Err(_)) => {}
             }
         }
+    }
+
+    /// Tells whether something failed because the head that it worked on was left by the branch and
+    /// collected meanwhile.
+    fn is_collected(&self, error: &Error, head: Option<&Commit>) -> Result<bool> {
+        let is_gone = matches!(
+            error,
+            Error::Missing { .. } | Error::Store(StoreError::Dangling { .. })
+        );
+        Ok(is_gone && self.head_id()? != head.map(Commit::id))
     }
 
     pub(crate) fn turn(&self) -> Result<Turn<'_>> {

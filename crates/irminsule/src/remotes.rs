@@ -21,7 +21,7 @@ const FILE: &str = "remotes";
 /// assert!(remotes.set("origin", "pack:/srv/data")?.is_none());
 /// remotes.save()?;
 /// assert_eq!(Remotes::load(dir.path())?.url("origin"), Some("pack:/srv/data"));
-/// # Ok::<(), irminsule::RemotesError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Remotes {

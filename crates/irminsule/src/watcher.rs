@@ -305,6 +305,28 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_only_looks_now_and_then_hears_of_what_another_handle_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("store");
+        let url = format!("pack:{}", place.display());
+        let writer = crate::create(&url).unwrap().branch("main").unwrap();
+        let engine = url.parse::<crate::Url>().unwrap().open_reader().unwrap();
+        let reader = Repo::new(engine, system_env());
+        let mut watch = watch(&reader.branch("main").unwrap());
+        let mut names = reader.watch_names("").unwrap();
+        for number in 0..5 {
+            assert!(watch.next(Duration::ZERO).unwrap().is_none());
+            assert!(names.next(Duration::ZERO).unwrap().is_empty());
+            let path = Path::parse("n").unwrap();
+            let commit = writer.set(&path, number.to_string(), "next").unwrap();
+            let event = watch.next(Duration::ZERO).unwrap().unwrap();
+            assert_eq!(event.commit(), commit.as_ref());
+            let told = names.next(Duration::ZERO).unwrap();
+            assert_eq!(told[0].after, commit.map(|commit| commit.id()));
+        }
+    }
+
+    #[test]
     fn a_watch_that_fails_ends_with_the_error() {
         let main = main();
         main.set(&Path::parse("a").unwrap(), "1", "first").unwrap();

@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use irmin_core::sync::{BundleOptions, CopyOptions};
 use irmin_core::{
     CommitData, CommitInfo, Env, Id, IdPrefix, Key, Kind, MemoryStore, Object, ObjectStore, Proof,
-    Repo, Signature, StoreError, StoreId, Stored, Time, Tree,
+    RefName, Repo, Signature, StoreError, StoreId, Stored, Time, Tree,
 };
 
 type Seed = (&'static str, Vec<u8>);
@@ -25,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     write("rules", texts(&RULES))?;
     write("merges", merges())?;
     write("proof", proofs()?)?;
+    write("bundle", bundles()?)?;
     write("pack_frame", pack_frames())?;
     write("pack_store", pack_stores()?)?;
     Ok(())
@@ -337,6 +341,43 @@ fn pack_stores() -> Result<Vec<Seed>, Box<dyn std::error::Error>> {
         ("files", [&[1][..], &pieces(&[segment]), &sidecar].concat()),
         ("sidecar", with_sidecar(3)),
         ("sidecar-beyond", with_sidecar(1)),
+    ])
+}
+
+fn bundles() -> Result<Vec<Seed>, Box<dyn std::error::Error>> {
+    let repo = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0));
+    let main = repo.branch("main")?;
+    let write = |options: &BundleOptions| {
+        let mut bytes = Vec::new();
+        let go_on = &mut |_| ControlFlow::Continue(());
+        repo.write_bundle(options, &mut bytes, go_on).map(|_| bytes)
+    };
+    let set = |at: &str, value: Vec<u8>| -> irmin_core::Result<Vec<(RefName, Id)>> {
+        let head = main.set(&irmin_core::Path::parse(at)?, value, at)?;
+        Ok(head
+            .map(|head| (main.name().full(), head.id()))
+            .into_iter()
+            .collect())
+    };
+    let first = set("a", b"1".to_vec())?;
+    let small = write(&BundleOptions::new(first.clone()))?;
+    let all = BundleOptions::new(set("d/large", vec![7; 300])?);
+    let since = BundleOptions {
+        prerequisites: first.into_iter().map(|(_, id)| id).collect(),
+        ..all.clone()
+    };
+    let one = BundleOptions {
+        copy: CopyOptions {
+            depth: NonZeroU32::new(1),
+        },
+        ..all.clone()
+    };
+    Ok(vec![
+        ("small", small),
+        ("all", write(&all)?),
+        ("since", write(&since)?),
+        ("one", write(&one)?),
+        ("none", write(&BundleOptions::default())?),
     ])
 }
 

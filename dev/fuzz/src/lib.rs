@@ -12,6 +12,7 @@
 //! ```
 
 mod budget;
+mod bundle;
 mod chunks;
 mod commit;
 mod input;
@@ -26,7 +27,7 @@ mod typed;
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
@@ -37,6 +38,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("rules", merges::rules),
     ("merges", merges::merges),
     ("proof", proof::run),
+    ("bundle", bundle::run),
     ("pack_frame", pack::frame),
     ("pack_store", pack::store),
 ];

@@ -314,3 +314,40 @@ fn what_a_removal_answers_counts_as_read() {
     });
     assert_eq!((ada, bob), (false, Some(true)));
 }
+
+#[test]
+fn a_transaction_on_a_head_that_was_left_and_collected_runs_again() {
+    let branch = branch();
+    let repo = branch.repo().clone();
+    let large = |tag: u8| crate::Blob::from(vec![tag; 5000]);
+    for number in 0..40 {
+        branch
+            .set(&path(&format!("d{number}/old")), large(number), "old")
+            .unwrap();
+    }
+    let other = repo.branch("other").unwrap();
+    other.set(&path("other"), large(99), "other").unwrap();
+    let mut runs = 0;
+    let done = branch.transact(&TransactOptions::new("add"), |view| {
+        runs += 1;
+        view.set(&path("d1/new"), large(100))?;
+        if runs == 1 {
+            branch.reset(&other.head()?.unwrap())?;
+            let options = crate::CollectOptions::default();
+            let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+            let report = repo.collect(&options, go_on)?;
+            assert!(report.objects_removed > 0);
+        }
+        // In the first run this is there no more.
+        view.get(&path("d2/old"))?;
+        Ok(())
+    });
+    assert_eq!((done.unwrap().attempts, runs), (2, 2));
+    assert_eq!(branch.get(&path("d2/old")).unwrap(), None);
+    assert_eq!(
+        branch.get(&path("d1/new")).unwrap().unwrap(),
+        vec![100; 5000]
+    );
+    assert_eq!(branch.get(&path("other")).unwrap().unwrap(), vec![99; 5000]);
+    assert!(repo.check(&mut |_| ()).unwrap().is_clean());
+}

@@ -156,8 +156,9 @@ impl Watch {
         let Some(seen) = self.seen else {
             return Ok(None);
         };
+        // Also without time to wait: an engine that follows another process looks then.
         let engine = self.branch.repo().engine();
-        if timeout.is_zero() || engine.wait_for_changes(seen, timeout)? == seen {
+        if engine.wait_for_changes(seen, timeout)? == seen {
             return Ok(None);
         }
         self.look()

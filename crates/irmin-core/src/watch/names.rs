@@ -69,7 +69,7 @@ impl NamesWatch {
     /// [`Error::Store`](crate::Error::Store) when the engine fails.
     pub fn next(&mut self, timeout: Duration) -> Result<Vec<NameChange>> {
         let mut changes = self.look()?;
-        if changes.is_empty() && !timeout.is_zero() {
+        if changes.is_empty() {
             self.repo.engine().wait_for_changes(self.seen, timeout)?;
             changes = self.look()?;
         }
