@@ -27,7 +27,9 @@ impl HoldFile {
         commit: Id,
     ) -> Result<Self, StoreError> {
         let dir = &layout.holds;
-        files.create_dirs(dir).map_err(damage::io("create", dir))?;
+        files
+            .create_dirs(dir)
+            .map_err(damage::grow("create", dir))?;
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let path = dir.join(format!("{}-{number}", std::process::id()));
@@ -47,11 +49,11 @@ impl HoldFile {
         let line = format!("{commit}\n");
         self.file
             .write_at(line.as_bytes(), 0)
-            .map_err(damage::io("write", &self.path))?;
+            .map_err(damage::grow("write", &self.path))?;
         // One that was left by a process with the same number may be longer.
         self.file
             .truncate(line.len() as u64)
-            .map_err(damage::io("truncate", &self.path))
+            .map_err(damage::grow("truncate", &self.path))
     }
 }
 
@@ -68,7 +70,7 @@ impl Drop for HoldFile {
 fn locked(files: &dyn Files, path: &Path) -> Result<Option<Arc<dyn File>>, StoreError> {
     let file = files
         .open_or_create(path)
-        .map_err(damage::io("create", path))?;
+        .map_err(damage::grow("create", path))?;
     if !file.try_lock().map_err(damage::io("lock", path))? {
         return Ok(None);
     }

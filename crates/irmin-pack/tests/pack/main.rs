@@ -9,6 +9,7 @@ mod collect_model;
 mod full_disk;
 mod golden;
 mod kill;
+mod kill_load;
 mod model;
 mod reader;
 mod reader_collect;
