@@ -21,12 +21,13 @@ pub(crate) struct Args {
     /// Only tell how much would be removed
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Let go of old history: [BRANCHES:] GRAIN [AGE], … such as 'all 7d, hourly 30d, daily 1y'
+    /// Let go of old history by a rule, such as 'all 7d, hourly 30d, daily 1y'
     ///
     /// Grains: all, hourly, daily, weekly, monthly, yearly. Ages: 12h, 7d, 4w, 1y; without one, for
     /// ever. Commits that no grain keeps lose their contents and stay in the log; history older
-    /// than all ages is cut off. BRANCHES is a pattern such as 'release/**'; the first rule that is
-    /// for a branch decides, and a branch without one is kept whole.
+    /// than all ages is cut off. A rule for some branches only begins with their names or a pattern
+    /// and a colon, as in 'release/**: all, daily'; the first rule that is for a branch decides, and
+    /// a branch without one is kept whole.
     #[arg(short, long, value_name = "RULE")]
     keep: Vec<RetentionRule>,
     /// Work at most so fast, in MiB a second
