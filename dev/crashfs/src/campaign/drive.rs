@@ -3,15 +3,14 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use irmin_core::{
     Collect, Durability, Engine, ErrorKind, Hold, Id, Key, Object, ObjectStore, RefEdit,
     RefOutcome, RefStore, StoreError,
 };
-use irmin_pack::{Options, PackReader, PackStore};
+use irmin_pack::{PackReader, PackStore};
 
-use super::encode;
+use super::generate::Transaction;
 use super::model::{Draft, Known, Model, Refs, refs_of};
 use super::{Script, Tally, Violation};
 use crate::{CrashFs, Random};
@@ -57,23 +56,15 @@ impl From<Violation> for Stop {
     }
 }
 
-struct Life {
-    disk: CrashFs,
-    random: Random,
-    model: Model,
-    holds: Vec<(Id, Hold)>,
+pub(super) struct Life {
+    pub(super) disk: CrashFs,
+    pub(super) random: Random,
+    pub(super) model: Model,
+    pub(super) holds: Vec<(Id, Hold)>,
     /// Follows what is written, as another process does.
-    reader: Option<PackReader>,
-    number: u64,
-    tally: Tally,
-}
-
-/// New objects, and what to do to the names.
-struct Transaction {
-    objects: Vec<Draft>,
-    edits: Vec<RefEdit>,
-    after: Refs,
-    durability: Durability,
+    pub(super) reader: Option<PackReader>,
+    pub(super) number: u64,
+    pub(super) tally: Tally,
 }
 
 impl Life {
@@ -462,114 +453,6 @@ impl Life {
         }
         Stop::Broken(Violation(format!("step {}: {error}", self.number)))
     }
-
-    fn transaction(&mut self) -> Transaction {
-        let mut objects = self.tree();
-        let parents: Vec<Draft> = (0..self.random.below(3))
-            .filter_map(|_| {
-                let id = self.any_commit()?;
-                Some(self.model.known.get(&id)?.draft.clone())
-            })
-            .collect();
-        let tree = objects.last().map_or(Id::of(b""), |node| node.id);
-        self.number += 1;
-        let commit = encode::commit(tree, &parents.iter().collect::<Vec<_>>(), self.number);
-        let commit_id = commit.id;
-        objects.push(commit);
-        let (edits, after) = self.edits(commit_id);
-        let durability = match self.random.below(5) {
-            0 => Durability::None,
-            1 => Durability::Deferred,
-            _ => Durability::Sync,
-        };
-        Transaction {
-            objects,
-            edits,
-            after,
-            durability,
-        }
-    }
-
-    /// Moves, makes and removes names.
-    fn edits(&mut self, commit: Id) -> (Vec<RefEdit>, Refs) {
-        let mut after = self.model.refs().clone();
-        let mut edits = Vec::new();
-        for name in NAMES {
-            if !self.random.one_in(3) {
-                continue;
-            }
-            let new = match self.random.below(6) {
-                0 => None,
-                1 => self.any_commit().or(Some(commit)),
-                _ => Some(commit),
-            };
-            let name = name.to_owned();
-            let expected = match new {
-                Some(id) => after.insert(name.clone(), id),
-                None => after.remove(&name),
-            };
-            edits.push(RefEdit {
-                name,
-                expected,
-                new,
-            });
-        }
-        (edits, after)
-    }
-
-    /// New blobs, and directories that share old ones. The last one is the root.
-    fn tree(&mut self) -> Vec<Draft> {
-        let mut objects = Vec::new();
-        for _ in 0..1 + self.random.below(3) {
-            let mut body = self.random.draw().to_le_bytes().to_vec();
-            body.resize(129 + self.random.below(200), 7);
-            objects.push(encode::blob(&body));
-        }
-        for _ in 0..1 + self.random.below(2) {
-            let old: Vec<Draft> = (0..self.random.below(3))
-                .filter_map(|_| self.any_entry())
-                .collect();
-            let entries: Vec<&Draft> = objects.iter().chain(&old).collect();
-            let node = encode::node(&entries);
-            objects.push(node);
-        }
-        objects
-    }
-
-    fn any_entry(&mut self) -> Option<Draft> {
-        let drafts = self.model.known.values().map(|known| &known.draft);
-        let entries: Vec<&Draft> = drafts
-            .filter(|d| d.kind != irmin_core::Kind::Commit)
-            .collect();
-        let index = self.random.below(entries.len());
-        entries.get(index).map(|draft| (*draft).clone())
-    }
-
-    /// A commit that names or holds lead to.
-    fn any_commit(&mut self) -> Option<Id> {
-        let reachable = self.model.reachable();
-        let is_commit = |id: &&Id| {
-            let known = self.model.known.get(*id);
-            known.is_some_and(|known| known.draft.kind == irmin_core::Kind::Commit)
-        };
-        let commits: Vec<Id> = reachable.iter().filter(is_commit).copied().collect();
-        let index = self.random.below(commits.len());
-        commits.get(index).copied()
-    }
-
-    /// Small enough for many segments in a short script.
-    fn options(&mut self) -> Options {
-        Options {
-            segment_bytes: 1500 + u32::try_from(self.random.below(6000)).unwrap_or_default(),
-            pending_bytes: 300 + self.random.below(2000),
-            cache_bytes: 4000,
-            checkpoint_bytes: [0, 500, 100_000][self.random.below(3)],
-            // Never within a test: what a thread does when is not for a seed to say.
-            deferred_interval: Duration::from_secs(3600),
-            files: Arc::new(self.disk.clone()),
-            ..Options::default()
-        }
-    }
 }
 
 fn check_kind(error: &StoreError) -> Result<(), Stop> {
@@ -582,12 +465,3 @@ fn check_kind(error: &StoreError) -> Result<(), Stop> {
 fn dir() -> &'static Path {
     Path::new("/repositories/store")
 }
-
-const NAMES: [&str; 6] = [
-    "heads/a",
-    "heads/b",
-    "heads/c",
-    "tags/t",
-    "pins/p",
-    "remotes/o/m",
-];

@@ -13,6 +13,7 @@
 
 mod drive;
 mod encode;
+mod generate;
 mod model;
 
 use std::fmt;
