@@ -29,6 +29,7 @@ pub mod rules;
 mod short;
 mod signal;
 mod store;
+mod store_error;
 mod store_report;
 pub mod sync;
 mod transaction;
@@ -67,8 +68,9 @@ pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision,
 pub use signal::{Hold, Holds, Signal};
 pub use store::{
     Cut, Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome,
-    RefStore, StoreError, StoreId, Stored,
+    RefStore, StoreId, Stored,
 };
+pub use store_error::StoreError;
 pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::store::{Engine, Key, Object, ObjectStore, StoreError, StoreId, Stored};
+use crate::store::{Engine, Key, Object, ObjectStore, StoreId, Stored};
+use crate::store_error::StoreError;
 use crate::{Id, IdPrefix};
 
 /// Where the tree of a commit loads from whose contents were left out: says so.

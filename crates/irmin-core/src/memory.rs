@@ -16,8 +16,9 @@ use crate::collect::{Collect, CollectProgress, CollectReport};
 use crate::signal::{Hold, Holds, Signal};
 use crate::store::{
     Cut, Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome,
-    RefStore, StoreError, StoreId, Stored,
+    RefStore, StoreId, Stored,
 };
+use crate::store_error::StoreError;
 use crate::{Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
 
 /// Readers of different objects meet in the same lock once in so many times.

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::merge::{self, Conflict};
 use crate::refs::BranchName;
 use crate::repo::Commit;
-use crate::store::{Durability, StoreError};
+use crate::store::Durability;
+use crate::store_error::StoreError;
 use crate::turns::{Refused, Turn};
 use crate::{Id, Path, Tree, View};
 

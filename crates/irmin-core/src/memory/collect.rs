@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::{MemoryStore, SHARDS, Shard, Slot, read, slot_of, write};
 use crate::collect::{Collect, CollectProgress, CollectReport};
-use crate::store::{Cut, Kind, Locator, Object, RefEdit, StoreError};
+use crate::store::{Cut, Kind, Locator, Object, RefEdit};
+use crate::store_error::StoreError;
 use crate::{Id, links_of};
 
 /// What is remembered for collections.

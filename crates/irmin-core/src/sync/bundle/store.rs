@@ -11,9 +11,10 @@ use super::scan::{Contents, Place, scan};
 use crate::collect::{Collect, CollectProgress, CollectReport};
 use crate::signal::{Hold, Holds, Signal};
 use crate::store::{
-    Durability, Engine, Key, Kind, Object, ObjectStore, RefEdit, RefOutcome, RefStore, StoreError,
-    StoreId, Stored,
+    Durability, Engine, Key, Kind, Object, ObjectStore, RefEdit, RefOutcome, RefStore, StoreId,
+    Stored,
 };
+use crate::store_error::StoreError;
 use crate::{Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
 
 /// The bytes of a bundle, wherever they are.
