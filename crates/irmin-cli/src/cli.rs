@@ -136,11 +136,15 @@ fn refuse(error: &clap::Error, args: &[OsString]) -> Outcome {
 
 /// Returns the name of the command among the arguments.
 fn subcommand(args: &[OsString]) -> Option<String> {
-    let command = command();
-    let mut names = args.iter().filter_map(|arg| arg.to_str());
-    names
-        .find(|name| command.find_subcommand(name).is_some())
-        .map(str::to_owned)
+    let mut command = &command();
+    let mut found = Vec::new();
+    for name in args.iter().filter_map(|arg| arg.to_str()) {
+        if let Some(below) = command.find_subcommand(name) {
+            command = below;
+            found.push(name);
+        }
+    }
+    (!found.is_empty()).then(|| found.join(" "))
 }
 
 /// Turns the parser's paragraphs into one line and hints.

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use irminsule::{
     Branch, BranchName, Commit, CommitInfo, Engine, Env, OpenError, Repo, RevisionError,
-    StoreError, Tree, Url,
+    StoreError, Tree, Url, unfinished_clone,
 };
 
 use crate::cli::Common;
 use crate::failure::Failure;
+use crate::transfer;
 use crate::ui::Ui;
 
 /// The branch that is meant if none is named.
@@ -93,8 +94,14 @@ impl Context {
             return Ok(repo.clone());
         }
         let env = identity::env()?;
-        let engine = match self.url()? {
+        let url = self.url()?;
+        if let Some(of) = url.dir().and_then(unfinished_clone) {
+            let hint = format!("a clone into it was interrupted; 'irmin clone {of}' again goes on");
+            self.ui.hints(&[hint]);
+        }
+        let engine = match url {
             url @ Url::Pack(_) if self.only_reads => url.open_reader()?,
+            Url::Bundle(file) => Arc::new(transfer::open_bundle(&file)?),
             url => open(&url)?,
         };
         let repo = Repo::new(engine, env);

@@ -125,7 +125,7 @@ impl From<OpenError> for Failure {
         match error {
             OpenError::Store(error) => error.into(),
             _ => Self::new(error.to_string())
-                .hint("write it as --repo DIR, or as --repo pack:DIR; '.' is here"),
+                .hint("a directory whose name has a ':' is written pack:DIR; '.' is here"),
         }
     }
 }

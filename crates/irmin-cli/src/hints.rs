@@ -3,7 +3,7 @@
 use std::io;
 
 use irminsule::sync::SyncError;
-use irminsule::{Error, RevisionError, StoreError, TransactionError, TypedError};
+use irminsule::{Error, HistoryError, RevisionError, StoreError, TransactionError, TypedError};
 
 /// Returns what to do about an error of the library.
 pub(crate) fn of(error: &Error) -> Option<String> {
@@ -11,7 +11,7 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::Store(error) => of_store(error),
         Error::Revision(error) => of_revision(error),
         Error::Path(_) => some("a path is steps between slashes, such as config/network/mtu"),
-        Error::RefName(_) => some("names follow Git's rules; 'irmin branch' lists what there is"),
+        Error::RefName(_) => some("names follow Git's rules: such as main, topic/one, v1.2"),
         Error::NotABlob { path } => Some(format!("'irmin ls {path}' lists what is in it")),
         Error::NotATree { path } => Some(format!("'irmin get {path}' prints it")),
         Error::NoBranch { .. } => some("'irmin branch' lists the branches"),
@@ -30,6 +30,9 @@ pub(crate) fn of(error: &Error) -> Option<String> {
             some("'irmin get PATH' prints a value as it is, 'irmin export' writes a directory")
         }
         Error::Sync(error) => of_sync(error),
+        Error::History(HistoryError::Cut { .. }) => {
+            some("a clone of all has it; 'irmin diff' shows what the two differ in")
+        }
         Error::Decode { .. } | Error::Missing { .. } | Error::History(_) => damaged(),
         _ => None,
     }
@@ -46,6 +49,7 @@ fn of_store(error: &StoreError) -> Option<String> {
             some("it may be of another version of irmin, or no repository at all")
         }
         StoreError::Corrupt { .. } => damaged(),
+        StoreError::Cut { .. } => some("'irmin log' tells which commits are kept without contents"),
         StoreError::Io { source, .. } => of_io(source),
         _ => None,
     }
@@ -85,7 +89,9 @@ fn of_revision(error: &RevisionError) -> Option<String> {
         }
         RevisionError::PastRoot { .. }
         | RevisionError::NoSuchParent { .. }
-        | RevisionError::TooEarly { .. } => some("'irmin log --graph' shows the history"),
+        | RevisionError::TooEarly { .. } => {
+            some("'irmin log --graph' shows the history, and where it is cut off")
+        }
         RevisionError::Store(error) => of_store(error),
         RevisionError::History(_) => damaged(),
         _ => None,

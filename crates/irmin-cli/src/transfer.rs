@@ -1,12 +1,13 @@
 //! What commands share that work with another repository: finding it, and telling what moved.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use irminsule::sync::{BundleStore, CopyProgress, Fetched, RefMove};
-use irminsule::{BranchName, Engine, ORIGIN, Remotes, StoreError, Url};
+use irminsule::{BranchName, Engine, ORIGIN, OpenError, Remotes, StoreError, Url};
 use serde_json::json;
 
 use crate::context::{self, Context, place};
@@ -24,11 +25,20 @@ pub(crate) struct Remote {
 
 /// Opens a repository that is only read: beside the process that writes to it, if there is one.
 pub(crate) fn open_source(url: &Url) -> Result<Arc<dyn Engine>, Failure> {
-    Ok(match url {
-        Url::Pack(_) => url.open_reader()?,
-        Url::Bundle(file) => Arc::new(open_bundle(file)?),
-        _ => url.open()?,
-    })
+    match url {
+        Url::Pack(_) => url.open_reader().map_err(not_opened),
+        Url::Bundle(file) => Ok(Arc::new(open_bundle(file)?)),
+        _ => Ok(url.open()?),
+    }
+}
+
+/// Tells why another repository cannot be opened.
+fn not_opened(error: OpenError) -> Failure {
+    match error {
+        OpenError::Store(error @ StoreError::NotFound { .. }) => Failure::new(error.to_string())
+            .hint("'irmin remote' lists the remotes; 'irmin remote set-url NAME URL' changes one"),
+        error => error.into(),
+    }
 }
 
 /// Opens a bundle, and checks every byte of it.
@@ -38,6 +48,14 @@ pub(crate) fn open_bundle(file: &Path) -> Result<BundleStore, Failure> {
             Failure::new(format!("there is no file '{}'", file.display()))
                 .hint("check the spelling; the name is taken from here")
         }
+        // Where bundles say that they are some.
+        StoreError::Corrupt { offset: 0..8, .. } => {
+            Failure::new(format!("'{}' is no bundle", file.display()))
+                .hint("'irmin bundle create' and 'irmin snapshot create' make bundles")
+        }
+        StoreError::Io { ref source, .. } if source.kind() == ErrorKind::IsADirectory => {
+            Failure::new(format!("'{}' is a directory, not a bundle", file.display()))
+        }
         StoreError::Corrupt { .. } => Failure::new(error.to_string())
             .hint("nothing was taken from it; get the file again from where it was made"),
         error => error.into(),
@@ -46,7 +64,7 @@ pub(crate) fn open_bundle(file: &Path) -> Result<BundleStore, Failure> {
 
 /// Opens a repository that is written to.
 pub(crate) fn open_target(url: &Url) -> Result<Arc<dyn Engine>, Failure> {
-    Ok(context::open(url)?)
+    context::open(url).map_err(not_opened)
 }
 
 /// Returns the remotes of the repository.
@@ -59,7 +77,7 @@ pub(crate) fn remotes(context: &Context) -> Result<Remotes, Failure> {
 }
 
 /// Finds the remote that a user names, by its name or by its URL; `origin` if none is named.
-pub(crate) fn find(context: &Context, named: Option<&OsStr>) -> Result<Remote, Failure> {
+pub(crate) fn find(context: &mut Context, named: Option<&OsStr>) -> Result<Remote, Failure> {
     let remotes = remotes(context)?;
     let known = |name: &str| remotes.url(name).map(|url| (name.to_owned(), url));
     let found = match named {
@@ -73,7 +91,13 @@ pub(crate) fn find(context: &Context, named: Option<&OsStr>) -> Result<Remote, F
         let url = url.parse()?;
         return Ok(Remote { name, url });
     }
-    let url = resolve(named.unwrap_or_default())?;
+    let named = named.unwrap_or_default();
+    let url = resolve(named)?;
+    if let Url::Pack(dir) = &url
+        && !dir.exists()
+    {
+        return Err(no_remote(context, &named.to_string_lossy()));
+    }
     let text = url.to_string();
     if let Some((name, _)) = remotes.iter().find(|(_, known)| *known == text) {
         let name = name.to_owned();
@@ -87,6 +111,21 @@ pub(crate) fn find(context: &Context, named: Option<&OsStr>) -> Result<Remote, F
         );
     }
     Ok(Remote { name, url })
+}
+
+/// Says that there is nothing of that name; it may be a branch in the place of a remote.
+fn no_remote(context: &mut Context, named: &str) -> Failure {
+    let failure = Failure::new(format!("there is no remote and no directory '{named}'"));
+    let is_branch = context.repo().is_ok_and(|repo| {
+        repo.branch(named)
+            .is_ok_and(|it| it.head_id().is_ok_and(|id| id.is_some()))
+    });
+    match is_branch {
+        true => failure.hint(format!(
+            "a branch comes behind the remote, as in '{ORIGIN} {named}'"
+        )),
+        false => failure.hint("'irmin remote' lists the remotes"),
+    }
 }
 
 /// Reads a URL or a directory as one that means the same everywhere on this machine.
@@ -160,6 +199,11 @@ pub(crate) fn tell_fetched(context: &mut Context, fetched: &Fetched) -> Result<(
         context.ui.say(format!(
             "tag '{tag}' is at {there} there; the one here stays"
         ));
+    }
+    if let Some((tag, _)) = fetched.kept_tags.first() {
+        context.ui.hints(&[format!(
+            "'irmin tag -d {tag}' deletes the one here; the next fetch brings the other"
+        )]);
     }
     tell_copied(context, "got", fetched.copied, !fetched.moved.is_empty())
 }

@@ -129,6 +129,14 @@ impl Start {
     }
 }
 
+/// Returns the URL that a clone into the store in `dir` comes from, if it was begun and is not
+/// finished: until then [`clone`] goes on with it, and names are not there yet. Reads one file.
+#[must_use]
+pub fn unfinished_clone(dir: &Path) -> Option<String> {
+    let of = fs::read_to_string(dir.join(MARKER)).ok()?;
+    Some(of.trim_end().to_owned())
+}
+
 /// Makes the directory and marks it as an unfinished clone, if it is not one.
 fn begin(dir: &Path, url: &str) -> Result<Start, CloneError> {
     let io = |source| OpenError::Store(io_error("create", dir, source));

@@ -28,7 +28,7 @@ mod url;
 mod watcher;
 
 pub use bundle::{open_bundle, write_bundle};
-pub use clone::{CloneError, CloneOptions, Cloned, ORIGIN, clone};
+pub use clone::{CloneError, CloneOptions, Cloned, ORIGIN, clone, unfinished_clone};
 pub use env::system_env;
 pub use irmin_core::*;
 pub use irmin_pack as pack;

@@ -8,7 +8,8 @@ use crate::failure::{Failure, Outcome, Verdict};
 
 /// List the branches, or make or delete one
 ///
-/// Without a name: the list, '*' before the branch that commands work with.
+/// Without a name: the list, '*' before the branch that commands work with. 'irmin branch NAME
+/// origin/NAME' makes a branch of one that a remote has.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The branch to make
@@ -22,6 +23,9 @@ pub(crate) struct Args {
     /// List the branches
     #[arg(short, long, conflicts_with_all = ["name", "delete"])]
     list: bool,
+    /// List the branches of remotes too, as they were seen last
+    #[arg(short, long, conflicts_with_all = ["name", "delete"])]
+    all: bool,
 }
 
 impl Args {
@@ -35,11 +39,11 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match (&args.delete, &args.name) {
         (Some(name), _) => delete(context, name),
         (None, Some(name)) => make(context, name, args.revision.as_deref().unwrap_or("@")),
-        (None, None) => list(context),
+        (None, None) => list(context, args.all),
     }
 }
 
-fn list(context: &mut Context) -> Outcome {
+fn list(context: &mut Context, all: bool) -> Outcome {
     let current = context.branch_name()?;
     let branches = context.repo()?.branches()?.into_iter();
     let named = branches.map(|(name, id)| Named {
@@ -47,7 +51,15 @@ fn list(context: &mut Context) -> Outcome {
         name: name.as_str().to_owned(),
         id,
     });
-    let named: Vec<Named> = named.collect();
+    let mut named: Vec<Named> = named.collect();
+    if all {
+        let remotes = names::of_remotes(&context.repo()?)?.into_iter();
+        named.extend(remotes.map(|(name, id)| Named {
+            is_current: Some(false),
+            name,
+            id,
+        }));
+    }
     if named.is_empty() {
         context
             .ui

@@ -104,7 +104,14 @@ pub(super) fn write(context: &mut Context, options: &BundleOptions, file: &Path)
     let repo = context.repo()?;
     let progress = context.ui.progress("writing", None);
     let written = write_bundle(&repo, options, file, &mut transfer::watch(progress));
-    transfer::tell_copied(context, "wrote", written?, false)?;
+    let written = written?;
+    let is_empty = written.objects == 0 && !context.ui.is_json();
+    transfer::tell_copied(context, "wrote", written, is_empty)?;
+    if is_empty {
+        context
+            .ui
+            .say("wrote names only: all that they lead to was left out");
+    }
     Ok(Verdict::Done)
 }
 

@@ -2,14 +2,15 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use irminsule::sync::{CopyOptions, FetchOptions};
-use irminsule::{CloneError, CloneOptions, Error, Url, clone};
+use irminsule::{CloneError, CloneOptions, Engine, Error, OpenError, StoreError, Url, clone};
 use serde_json::json;
 
 use super::init;
 use crate::context::{Context, place};
-use crate::failure::{Outcome, Verdict};
+use crate::failure::{Failure, Outcome, Verdict};
 use crate::paint::Style;
 use crate::transfer;
 
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
             ..FetchOptions::default()
         },
     };
-    let engine = transfer::open_source(&source)?;
+    let engine = open(&source)?;
     let progress = context.ui.progress("cloning", None);
     let (url, env) = (source.to_string(), Context::env()?);
     let cloned = clone(
@@ -60,6 +61,10 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     );
     let cloned = cloned.map_err(|error| match error {
         CloneError::Transfer(Error::NoBranch { name }) => transfer::no_branch(&url, &name),
+        CloneError::Open(OpenError::Store(error @ StoreError::AlreadyExists { .. })) => {
+            Failure::new(error.to_string())
+                .hint("choose another directory, or bring it up to date with 'irmin fetch' there")
+        }
         error => error.into(),
     })?;
     let branch = cloned.branch.as_ref().map(ToString::to_string);
@@ -83,4 +88,17 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     };
     context.ui.say(format!("made a clone at {target}{at}"));
     Ok(Verdict::Done)
+}
+
+/// Opens what is cloned.
+fn open(source: &Url) -> Result<Arc<dyn Engine>, Failure> {
+    if let Url::Pack(dir) = source
+        && !place::is_store(dir)
+    {
+        return Err(
+            Failure::new(format!("there is no repository at '{}'", dir.display()))
+                .hint("check the spelling; the name is taken from here"),
+        );
+    }
+    transfer::open_source(source)
 }

@@ -114,6 +114,7 @@ impl Command {
             Self::Stats(args) => args.only_reads(),
             Self::Branch(args) => args.only_reads(),
             Self::Tag(args) => args.only_reads(),
+            Self::Pin(args) => args.only_reads(),
             Self::Rules(args) => args.only_reads(),
             Self::Counter(args) => args.only_reads(),
             Self::Register(args) => args.only_reads(),

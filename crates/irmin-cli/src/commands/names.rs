@@ -1,6 +1,6 @@
 //! What `irmin branch` and `irmin tag` share: lists of names.
 
-use irminsule::{Commit, Id};
+use irminsule::{Commit, Id, Repo};
 use serde_json::json;
 
 use crate::context::Context;
@@ -14,6 +14,14 @@ pub(super) struct Named {
     pub(super) id: Id,
     /// Of a branch: whether it is the one that commands work with.
     pub(super) is_current: Option<bool>,
+}
+
+/// Returns the branches of remotes as they were seen last, as `origin/main`.
+pub(super) fn of_remotes(repo: &Repo) -> Result<Vec<(String, Id)>, Failure> {
+    const PREFIX: &str = "remotes/";
+    let refs = repo.engine().list_refs(PREFIX)?.into_iter();
+    let short = |(name, id): (String, Id)| Some((name.strip_prefix(PREFIX)?.to_owned(), id));
+    Ok(refs.filter_map(short).collect())
 }
 
 /// Lists names with their commits.

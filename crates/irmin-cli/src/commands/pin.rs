@@ -23,6 +23,13 @@ pub(crate) struct Args {
     list: bool,
 }
 
+impl Args {
+    /// Tells whether this asks for the list.
+    pub(super) fn only_reads(&self) -> bool {
+        self.name.is_none() && self.delete.is_none()
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match (&args.delete, &args.name) {
         (Some(name), _) => delete(context, name),

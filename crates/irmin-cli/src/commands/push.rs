@@ -43,6 +43,10 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let remote = transfer::find(context, args.remote.as_deref())?;
     let target = transfer::open_target(&remote.url)?;
     let refs = refs(args, context, &remote, target.as_ref())?;
+    if args.delete && has_absent(context, &refs, target.as_ref())? {
+        context.ui.say("nothing was pushed");
+        return Ok(Verdict::No);
+    }
     let repo = context.repo()?;
     let progress = context.ui.progress("pushing", None);
     let outcome = repo.push(
@@ -54,7 +58,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match outcome? {
         PushOutcome::Pushed { moved, copied } => {
             transfer::tell_moved(context, &moved)?;
-            transfer::tell_copied(context, "sent", copied, moved.is_empty())?;
+            tell_kept_tags(args, context, target.as_ref())?;
+            transfer::tell_copied(context, "sent", copied, !moved.is_empty())?;
             Ok(Verdict::Done)
         }
         PushOutcome::Refused(refused) => {
@@ -117,6 +122,43 @@ fn refs(
         }
     }
     Ok(refs)
+}
+
+/// Tells which names that shall be removed are not there.
+fn has_absent(
+    context: &mut Context,
+    refs: &[PushRef],
+    target: &dyn Engine,
+) -> Result<bool, Failure> {
+    let mut found = false;
+    for PushRef { name, .. } in refs {
+        if target.get_ref(name.as_str())?.is_none() {
+            let branch = name.short();
+            context
+                .ui
+                .say(format!("there is no branch '{branch}' there"));
+            found = true;
+        }
+    }
+    Ok(found)
+}
+
+/// Tells which tags were asked for, and stay there as they are.
+fn tell_kept_tags(args: &Args, context: &mut Context, target: &dyn Engine) -> Result<(), Failure> {
+    if !args.tags {
+        return Ok(());
+    }
+    for (tag, here) in context.repo()?.tags()? {
+        let name = RefName::tag(&tag)?;
+        let there = target.get_ref(name.as_str())?;
+        if let Some(there) = there.filter(|there| *there != here) {
+            let there = there.short();
+            context.ui.say(format!(
+                "tag '{tag}' is at {there} there; the one there stays"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn mode(

@@ -81,7 +81,8 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         Some(Action::Rename { old, new }) => {
             let url = must_have(&remotes, old)?;
             if remotes.url(new).is_some() {
-                return Err(Failure::new(format!("there is a remote '{new}' already")));
+                return Err(Failure::new(format!("there is a remote '{new}' already"))
+                    .hint(format!("'irmin remote remove {new}' makes room for it")));
             }
             remotes.set(new, &url)?;
             remotes.remove(old);

@@ -8,7 +8,7 @@ use irminsule::{Id, Url};
 use serde_json::json;
 
 use super::{init, verify};
-use crate::context::Context;
+use crate::context::{Context, place};
 use crate::failure::{Failure, Outcome, Verdict};
 use crate::paint::Style;
 use crate::size::{count, human};
@@ -41,6 +41,9 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         Some(Url::Pack(to)) => Some(to),
         Some(_) => return Err(Failure::new("the copy must be in a directory")),
     };
+    if let Some(to) = &to {
+        check_target(&from, to)?;
+    }
     let mut progress = context.ui.progress("reading bytes", None);
     let report = salvage(&from, to.as_deref(), &Options::default(), &mut |at| {
         progress.set_total(at.bytes_total);
@@ -60,6 +63,21 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         true => Verdict::Done,
         false => Verdict::No,
     })
+}
+
+/// Refuses to copy over a repository, above all over the damaged one.
+fn check_target(from: &Path, to: &Path) -> Result<(), Failure> {
+    let dirs = [Some(to), to.parent()].into_iter().flatten();
+    let is_inside = dirs
+        .filter_map(|dir| dir.canonicalize().ok())
+        .any(|dir| dir == from);
+    let what = match is_inside {
+        true => "in the damaged repository itself",
+        false if place::is_store(to) => "a repository already",
+        false => return Ok(()),
+    };
+    Err(Failure::new(format!("'{}' is {what}", to.display()))
+        .hint("choose another directory for the copy"))
 }
 
 fn is_changed(name: &SalvagedName) -> bool {

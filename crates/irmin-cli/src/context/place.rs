@@ -34,8 +34,13 @@ pub(crate) fn parse(text: &OsStr) -> Result<Url, Failure> {
     }
 }
 
-/// Takes the repository that belongs to a directory, unless the directory is one.
+/// Takes the repository that belongs to a directory, unless the directory is one. A file is a bundle.
 pub(crate) fn inside(url: Url) -> Url {
+    if let Url::Pack(path) = &url
+        && path.is_file()
+    {
+        return Url::Bundle(path.clone());
+    }
     match url.dir().map(|dir| dir.join(DIRECTORY)) {
         Some(below) if is_store(&below) => Url::Pack(below),
         _ => url,

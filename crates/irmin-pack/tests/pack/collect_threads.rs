@@ -26,7 +26,8 @@ impl Numbers {
 
     fn choose<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         let limit = from.len().max(1) as u64;
-        from.get(self.below(limit) as usize).copied()
+        from.get(usize::try_from(self.below(limit)).unwrap())
+            .copied()
     }
 }
 
@@ -68,8 +69,8 @@ impl Writer<'_> {
 
     fn blob(&mut self) {
         let mut bytes = vec![1, 1];
-        bytes.resize(3 + self.numbers.below(300) as usize, 7);
-        bytes[2] = self.numbers.below(60) as u8;
+        bytes.resize(3 + usize::try_from(self.numbers.below(300)).unwrap(), 7);
+        bytes[2] = u8::try_from(self.numbers.below(60)).unwrap();
         let key = self.put(Kind::Blob, &bytes, &[]);
         self.blobs.extend(key);
     }

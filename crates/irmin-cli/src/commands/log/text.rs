@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use irminsule::{Commit, Id, Repo, Signature, Time};
 
+use crate::commands::names::of_remotes;
 use crate::failure::Failure;
 use crate::paint::Style;
 use crate::quote::{quote, tame};
 use crate::ui::Ui;
 
-/// The names of commits: branches and tags.
+/// The names of commits: branches, tags, branches of remotes.
 pub(crate) struct Names(HashMap<Id, Vec<String>>);
 
 impl Names {
@@ -20,6 +21,9 @@ impl Names {
         }
         for (name, id) in repo.tags()? {
             names.entry(id).or_default().push(format!("tag {name}"));
+        }
+        for (name, id) in of_remotes(repo)? {
+            names.entry(id).or_default().push(name);
         }
         Ok(Self(names))
     }
