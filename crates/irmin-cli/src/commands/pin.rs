@@ -7,7 +7,8 @@ use crate::failure::{Failure, Outcome, Verdict};
 /// List the pins, or make or delete one
 ///
 /// A pin keeps a commit with its contents from 'irmin gc', and its history as far as no rule of
-/// 'gc --keep' lets go of it; as a tag does, but it is never sent to other repositories.
+/// 'gc --keep' lets go of it; as a tag does, but it is never sent to other repositories. Where a
+/// revision is asked for, it is pins/NAME.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The pin to make
