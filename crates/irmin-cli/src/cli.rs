@@ -116,8 +116,13 @@ fn refuse(error: &clap::Error, args: &[OsString]) -> Outcome {
         return Ok(Verdict::Done);
     }
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Err(Failure::new("no command given")
-            .hint("'irmin --help' lists the commands; 'irmin init' is the first one to use"));
+        let hint = match subcommand(args) {
+            Some(name) => format!("'irmin {name} --help' lists those of '{name}'"),
+            None => {
+                "'irmin --help' lists the commands; 'irmin init' is the first one to use".into()
+            }
+        };
+        return Err(Failure::new("no command given").hint(hint));
     }
     if let Some(error) = error
         .source()

@@ -96,7 +96,8 @@ impl Context {
         let env = identity::env()?;
         let url = self.url()?;
         if let Some(of) = url.dir().and_then(unfinished_clone) {
-            let hint = format!("a clone into it was interrupted; 'irmin clone {of}' again goes on");
+            let hint =
+                format!("a clone of {of} was interrupted here; the same command again goes on");
             self.ui.hints(&[hint]);
         }
         let engine = match url {

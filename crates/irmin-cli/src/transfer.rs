@@ -67,6 +67,13 @@ pub(crate) fn open_target(url: &Url) -> Result<Arc<dyn Engine>, Failure> {
     context::open(url).map_err(not_opened)
 }
 
+/// Tells whether a remote is the repository itself, which only one can write to at a time.
+pub(crate) fn is_here(context: &Context, remote: &Remote) -> Result<bool, Failure> {
+    let here = context.url()?;
+    let real = |url: &Url| url.dir().and_then(|dir| dir.canonicalize().ok());
+    Ok(real(&here).is_some_and(|here| Some(here) == real(&remote.url)))
+}
+
 /// Returns the remotes of the repository.
 pub(crate) fn remotes(context: &Context) -> Result<Remotes, Failure> {
     let url = context.url()?;

@@ -279,11 +279,15 @@ impl Verifier<'_> {
             let damage = Damage::new(0, expected, found);
             self.report.problems.push(damage.at(&newest));
         }
+        let found = match self.report.is_clean() {
+            true => "no such commit",
+            false => "none in what could be read: what is behind damage was not",
+        };
         for (name, id) in refs {
             self.report.refs += 1;
             if self.targets.get(id) != Some(&true) {
                 let expected = format!("commit {id}, which '{name}' points to");
-                let damage = Damage::new(0, expected, "no such commit");
+                let damage = Damage::new(0, expected, found);
                 self.report.problems.push(damage.at(&newest));
             }
         }

@@ -4,12 +4,15 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use irminsule::{CollectOptions, CollectReport, RetentionRule};
+use irminsule::{CollectOptions, CollectReport, RefName, Repo, RetentionRule};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Verdict};
 use crate::size::{count, human};
+
+/// The highest rate, in MiB a second: no disk is faster.
+const RATE_MAX: u64 = 1_000_000;
 
 /// Remove what no name leads to
 ///
@@ -31,12 +34,13 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "RULE")]
     keep: Vec<RetentionRule>,
     /// Work at most so fast, in MiB a second
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=RATE_MAX))]
     rate: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let repo = context.repo()?;
+    tell_idle(&args.keep, &repo, context)?;
     let options = CollectOptions {
         keep: args.keep.clone(),
         dry_run: args.dry_run,
@@ -54,6 +58,26 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     drop(progress);
     tell(context, args.dry_run, &report)?;
     Ok(Verdict::Done)
+}
+
+/// Tells which rules do not matter: a misspelt name keeps its branch whole.
+fn tell_idle(rules: &[RetentionRule], repo: &Repo, context: &mut Context) -> Result<(), Failure> {
+    let mut used = vec![false; rules.len()];
+    for (name, _) in repo.engine().list_refs("")? {
+        let name = RefName::new(name)?;
+        let decides = rules.iter().position(|rule| rule.is_for(&name));
+        if let Some(used) = decides.and_then(|at| used.get_mut(at)) {
+            *used = true;
+        }
+    }
+    for (rule, used) in rules.iter().zip(used) {
+        if !used {
+            context
+                .ui
+                .say(format!("the rule '{rule}' decides for no branch"));
+        }
+    }
+    Ok(())
 }
 
 fn wait_until(due: Instant) {

@@ -36,7 +36,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let at = args.revision.clone();
-    let head = context.must_commit(&ReadArgs { at })?;
+    let head = context.must_commit(&ReadArgs { at });
+    let head = head.map_err(|failure| match &args.revision {
+        Some(word) if is_path(context, word) => failure.hint(format!(
+            "'irmin log -- {word}' shows the history of that path"
+        )),
+        _ => failure,
+    })?;
     let repo = context.repo()?;
     let names = Names::load(&repo)?;
     let limit = args.limit.unwrap_or(usize::MAX);
@@ -67,6 +73,13 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
         }
     }
     Ok(Verdict::Done)
+}
+
+/// Tells whether there is something at a path of this name: it may have been meant as one.
+fn is_path(context: &mut Context, word: &str) -> bool {
+    let tree = context.tree(&ReadArgs::default());
+    let found = tree.ok().zip(Path::parse(word).ok());
+    found.is_some_and(|(tree, path)| tree.kind(&path).is_ok_and(|kind| kind.is_some()))
 }
 
 /// Finds commits one after the other, as they are asked for.

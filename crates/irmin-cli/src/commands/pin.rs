@@ -6,8 +6,9 @@ use crate::failure::{Failure, Outcome, Verdict};
 
 /// List the pins, or make or delete one
 ///
-/// A pin keeps a commit with its contents and its history from 'irmin gc', as a tag does, but is
-/// never sent to other repositories.
+/// A pin keeps a commit with its contents from 'irmin gc', and its history as far as no rule of
+/// 'gc --keep' lets go of it; as a tag does, but it is never sent to other repositories. Where a
+/// revision is asked for, it is pins/NAME.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The pin to make

@@ -14,6 +14,7 @@ use crate::input::read_all;
 use crate::output::{kind_word, path_json, put_bytes, show_path};
 use crate::paint::Style;
 use crate::quote::quote;
+use crate::size::count;
 
 /// Values of up to so many bytes are shown.
 const SHOWN_BYTES_MAX: usize = 128;
@@ -38,7 +39,7 @@ enum Action {
 
 #[derive(clap::Args)]
 struct Make {
-    /// The file to write
+    /// The file to write; '-' is stdout
     file: PathBuf,
     /// What to prove: a value with its id, a directory with its id, or that there is nothing
     #[arg(required = true, value_name = "PATH", value_parser = path_parser())]
@@ -73,8 +74,13 @@ fn make(args: &Make, context: &mut Context) -> Outcome {
     let commit = context.must_commit(&args.read)?;
     let proof = Proof::of_paths(&commit, &args.paths, args.with_values)?;
     let bytes = proof.encode();
-    fs::write(&args.file, &bytes).map_err(|error| Failure::file("write", &args.file, &error))?;
-    if context.ui.is_json() {
+    let is_stdout = args.file.as_os_str() == "-";
+    match is_stdout {
+        true => context.ui.bytes(&bytes)?,
+        false => fs::write(&args.file, &bytes)
+            .map_err(|error| Failure::file("write", &args.file, &error))?,
+    }
+    if context.ui.is_json() && !is_stdout {
         context.ui.json(&json!({
             "commit": commit.id().to_string(),
             "objects": proof.objects(),
@@ -82,9 +88,10 @@ fn make(args: &Make, context: &mut Context) -> Outcome {
         }))?;
         return Ok(Verdict::Done);
     }
-    let (objects, bytes) = (proof.objects(), bytes.len());
+    let objects = count(proof.objects() as u64, "object", "objects");
+    let bytes = bytes.len();
     context.ui.say(format!(
-        "wrote {bytes} bytes with {objects} objects, a proof of commit {}",
+        "wrote {bytes} bytes with {objects}, a proof of commit {}",
         commit.id()
     ));
     Ok(Verdict::Done)

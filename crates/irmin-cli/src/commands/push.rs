@@ -41,6 +41,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     let remote = transfer::find(context, args.remote.as_deref())?;
+    if transfer::is_here(context, &remote)? {
+        return Err(
+            Failure::new(format!("{} is the repository itself", remote.url))
+                .hint("'irmin branch NAME REV' makes a branch here, 'irmin reset' moves one"),
+        );
+    }
     let target = transfer::open_target(&remote.url)?;
     let refs = refs(args, context, &remote, target.as_ref())?;
     if args.delete && has_absent(context, &refs, target.as_ref())? {

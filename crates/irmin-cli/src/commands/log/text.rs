@@ -10,7 +10,7 @@ use crate::paint::Style;
 use crate::quote::{quote, tame};
 use crate::ui::Ui;
 
-/// The names of commits: branches, tags, branches of remotes.
+/// The names of commits: branches, tags, branches of remotes, pins.
 pub(crate) struct Names(HashMap<Id, Vec<String>>);
 
 impl Names {
@@ -24,6 +24,9 @@ impl Names {
         }
         for (name, id) in of_remotes(repo)? {
             names.entry(id).or_default().push(name);
+        }
+        for (name, id) in repo.pins()? {
+            names.entry(id).or_default().push(format!("pins/{name}"));
         }
         Ok(Self(names))
     }
