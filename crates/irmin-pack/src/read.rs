@@ -63,10 +63,13 @@ impl Log {
         {
             return Ok(Some(stored));
         }
-        match self.find(&key.id, usize::MAX)? {
-            Some(place) => self.read(place),
-            None => Ok(None),
+        while let Some(place) = self.find(&key.id, usize::MAX)? {
+            // Between the two this copy may have been collected, and not an older one.
+            if let Some(stored) = self.read(place)? {
+                return Ok(Some(stored));
+            }
         }
+        Ok(None)
     }
 
     pub(crate) fn commits_with_prefix(

@@ -6,6 +6,7 @@ mod behaviour;
 mod budgets;
 mod collect;
 mod collect_model;
+mod collect_threads;
 mod full_disk;
 mod golden;
 mod kill;
