@@ -30,7 +30,12 @@ impl Inner {
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
         for object in objects {
-            let place = match self.find_kept(&object.id, SEGMENTS_SEARCHED)? {
+            let segments_max = match object.cut.is_none() {
+                true => SEGMENTS_SEARCHED,
+                // It must not hide one that is whole, however far back.
+                false => usize::MAX,
+            };
+            let place = match self.find_kept(&object.id, segments_max)? {
                 Some(place) if self.is_as_whole(place, object)? => {
                     self.collection.touch(place);
                     place

@@ -261,6 +261,35 @@ fn a_store_has_version_2_from_the_first_removal_or_cut_on() {
 }
 
 #[test]
+fn a_commit_that_is_stored_cut_does_not_hide_a_whole_one_far_back() {
+    let (_dir, store) = store();
+    let below = put(&store, Kind::Blob, &blob(1, 300), &[]);
+    let whole = commit(&store, 2, &[below]);
+    set(&store, "heads/main", Some(whole.id), Durability::None);
+    // Further back than the engine looks for what is stored again.
+    fill(&store, 100);
+    let bytes = blob(2, 50);
+    let object = Object {
+        id: whole.id,
+        kind: Kind::Commit,
+        bytes: &bytes,
+        links: &[below.id.into()],
+        generation: 3,
+        cut: Cut {
+            contents: true,
+            parents: false,
+        },
+    };
+    assert_eq!(store.put_many(&[object]).unwrap(), [whole]);
+    collect(&store);
+    collect(&store);
+    let stored = store.get(&whole.id.into()).unwrap().unwrap();
+    assert!(stored.cut.is_none());
+    assert!(has(&store, below));
+    assert_clean(&store);
+}
+
+#[test]
 fn a_collection_can_be_cancelled_at_every_call_and_goes_on_later() {
     let mut calls = 0;
     loop {
