@@ -28,6 +28,7 @@ pub(crate) struct Run<'a> {
     pub(crate) young: Place,
     /// What a name led to once, among the young.
     pub(crate) named: BTreeMap<u32, Bits>,
+    /// The commits among them that are yet to be found: as many as a segment's names lead to.
     pub(crate) named_ids: HashSet<Id>,
     /// How many segments were written anew.
     pub(crate) replaced: u64,
@@ -231,13 +232,13 @@ impl Run<'_> {
             self.named_ids.extend(targets);
             Ok(())
         })?;
-        for id in &self.named_ids {
-            if let Some(place) = source.find(id, u32::MAX)? {
-                self.named
-                    .entry(place.segment)
-                    .or_default()
-                    .set(place.number);
-            }
+        for id in std::mem::take(&mut self.named_ids) {
+            let Some(place) = source.find(&id, u32::MAX)? else {
+                self.named_ids.insert(id);
+                continue;
+            };
+            let named = self.named.entry(place.segment).or_default();
+            named.set(place.number);
         }
         Ok(())
     }
