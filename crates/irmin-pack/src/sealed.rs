@@ -285,6 +285,18 @@ impl Loaded {
         }
     }
 
+    /// Returns the ids with the numbers of their records, in order, where the sidecar could not be
+    /// kept as a file.
+    pub(crate) fn by_id_in_memory(&self) -> Option<Vec<(Id, u32)>> {
+        let Body::Memory(body) = &self.sidecar else {
+            return None;
+        };
+        let start = usize::try_from(self.meta.ids_at()).ok()? - Meta::BYTES;
+        let (ids, _) = body.get(start..)?.as_chunks();
+        let ids = ids.iter().map(|bytes| Id::from_bytes(*bytes));
+        Some(ids.zip(self.numbers.iter().copied()).collect())
+    }
+
     /// Returns where a record starts and where the next one does, or the segment ends.
     pub(crate) fn span(&self, row: usize) -> Option<(u32, u32)> {
         let start = *self.offsets.get(row)?;

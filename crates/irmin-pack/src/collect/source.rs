@@ -127,8 +127,12 @@ impl Source {
 
     /// Returns the ids with the numbers of their records, in order. 36 bytes an object.
     pub(crate) fn by_id(&self, inner: &Inner) -> Result<Vec<(Id, u32)>, StoreError> {
-        if let Tables::Active(table) = &self.tables {
-            return Ok(sorted_by_id(&table.ids));
+        let in_memory = match &self.tables {
+            Tables::Active(table) => return Ok(sorted_by_id(&table.ids)),
+            Tables::Sealed(_, loaded) => loaded.by_id_in_memory(),
+        };
+        if let Some(by_id) = in_memory {
+            return Ok(by_id);
         }
         let path = inner.layout.sidecar(self.header.number);
         let sidecar = read_sidecar(&*inner.options.files, &inner.layout, self.header)?;

@@ -110,8 +110,10 @@ pub(crate) struct Running<'a>(&'a Collection);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         *lock(&self.0.barrier) = None;
-        let is_version_2 = *lock(&self.0.is_version_2);
-        self.0.is_checked.store(is_version_2, Ordering::SeqCst);
+        // Held meanwhile: the writer may just be about to make it version 2.
+        let is_version_2 = lock(&self.0.is_version_2);
+        self.0.is_checked.store(*is_version_2, Ordering::SeqCst);
+        drop(is_version_2);
         self.0.is_running.store(false, Ordering::SeqCst);
     }
 }
