@@ -24,7 +24,7 @@ pub(crate) use plan::{Plan, Policy};
 /// A commit of the branch's line (its first parents) keeps its contents if one of the grains keeps
 /// it; a commit that was merged into it, if `all` does. The others keep only what they say of
 /// themselves: who, when, why, and their place in history. History that is older than all ages is
-/// cut off. What a branch, tag or pin points to is kept in any case.
+/// cut off: a commit with all its ancestors. What a branch, tag or pin points to is kept in any case.
 ///
 /// BRANCHES is a [pattern](Pattern) for the names of branches, also of those of remotes
 /// (`origin/main`); without one, the rule is for all.

@@ -324,7 +324,12 @@ pub trait Engine: ObjectStore + RefStore {
     fn stats(&self) -> Result<StoreStats, StoreError>;
 
     /// Keeps a commit with all that it leads to from being collected, also when no name leads to
-    /// it, as long as the returned [`Hold`] lives and the process does.
+    /// it, as long as the returned [`Hold`] lives and the process does. One that no name led to any
+    /// more may just be on its way out: look for it when it is held. What rules of retention cut is
+    /// not kept, but for the contents of the commit itself.
+    ///
+    /// A commit that is not there yet may be held by whoever is about to store it: until it is there,
+    /// collections keep all that is stored or asked for.
     ///
     /// # Errors
     /// [`StoreError`] when the engine cannot note it.

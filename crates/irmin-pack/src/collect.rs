@@ -115,7 +115,8 @@ impl Inner {
         // After the names: what a name led to when a reader made its hold is kept by one of them.
         roots.extend(held(&*self.options.files, &self.layout.holds, may_remove)?);
         let next = Place { segment, number: 0 };
-        let recent = self.collection.recent((!collect.dry_run).then_some(next));
+        let begins_anew = !collect.dry_run && !self.awaits_a_commit()?;
+        let recent = self.collection.recent(begins_anew.then_some(next));
         let numbers = sealed.iter().map(|sealed| sealed.number);
         let mut new = Barrier::new(numbers.chain(active.iter().map(|_| segment)), roots);
         for (segment, bits) in recent.touched {
@@ -127,6 +128,17 @@ impl Inner {
             active,
             young: recent.young,
         })
+    }
+
+    /// Tells whether somebody holds a commit that is not there yet: what is stored meanwhile may be
+    /// what it needs, however many collections it takes.
+    fn awaits_a_commit(&self) -> Result<bool, StoreError> {
+        for id in self.holds.list() {
+            if self.find(&id, usize::MAX)?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Completes the newest segment if there are records in it.

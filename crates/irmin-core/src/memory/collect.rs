@@ -81,6 +81,8 @@ impl MemoryStore {
         roots.extend(self.holds.list());
         roots.extend(collect.roots);
         let mut world = World::new(self, roots);
+        // What is stored before a held commit is there may be what it needs.
+        let is_awaited = self.holds.list().iter().any(|id| world.find(id).is_none());
         world.mark_recent(&self.named());
         if world.mark(collect, control).is_break() {
             return Ok(CollectReport {
@@ -90,7 +92,10 @@ impl MemoryStore {
         }
         let report = world.report();
         if !collect.dry_run {
-            self.named().clear();
+            if !is_awaited {
+                self.named().clear();
+                world.forget_recent();
+            }
             if report.objects_removed > 0 {
                 self.collected.has_removed.store(true, Ordering::Relaxed);
             }
@@ -181,14 +186,12 @@ impl<'a> World<'a> {
         recent.into_iter().for_each(|at| self.reach(Some(at)));
     }
 
-    /// Returns where the objects are that one points to, in the order of its encoding.
+    /// Returns where the objects are that one points to, in the order of its encoding. By their ids:
+    /// one may have been removed and stored again since its place was noted.
     fn links(&self, slot: &Slot) -> Vec<Option<At>> {
-        if !slot.links.is_empty() && slot.links.iter().all(Option::is_some) {
-            return slot.links.iter().map(|link| link.map(at)).collect();
-        }
-        // What cannot be read as an object leads where it was said to.
         match links_of(&slot.bytes) {
             Ok(ids) => ids.iter().map(|id| self.find(id)).collect(),
+            // What cannot be read as an object leads where it was said to.
             Err(_) => slot.links.iter().map(|link| link.map(at)).collect(),
         }
     }
@@ -255,6 +258,15 @@ impl<'a> World<'a> {
         report
     }
 
+    /// From now on what is there may go when no name leads to it.
+    fn forget_recent(&mut self) {
+        let slots = self.shards.iter_mut().flat_map(|shard| &mut shard.slots);
+        for slot in slots.flatten() {
+            slot.is_new = false;
+            slot.is_touched = AtomicBool::new(false);
+        }
+    }
+
     /// Removes what is not alive, and returns the ids.
     fn sweep(&mut self) -> HashSet<Id> {
         for ((shard, slot), cut) in std::mem::take(&mut self.cuts) {
@@ -268,9 +280,6 @@ impl<'a> World<'a> {
             for (place, is_live) in shard.slots.iter_mut().zip(live) {
                 if let Some(slot) = place.take_if(|_| !is_live) {
                     removed.insert(slot.id);
-                } else if let Some(slot) = place {
-                    slot.is_new = false;
-                    slot.is_touched = AtomicBool::new(false);
                 }
             }
         }
@@ -304,3 +313,52 @@ fn at(locator: Locator) -> At {
 
 /// After how many bytes the caller is asked whether to go on.
 const BYTES_PER_CALL: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Engine, ObjectStore, RefStore};
+    use crate::{Durability, Key};
+
+    fn put(store: &MemoryStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
+        let object = Object {
+            id: Id::of(bytes),
+            kind,
+            bytes,
+            links,
+            generation: 0,
+            cut: Cut::NONE,
+        };
+        store.put_many(&[object]).unwrap()[0]
+    }
+
+    #[test]
+    fn what_is_stored_again_is_kept_also_for_those_who_know_its_old_place() {
+        let store = MemoryStore::new();
+        let collect = |times| {
+            for _ in 0..times {
+                let all = Collect::everything_named();
+                store
+                    .collect(&all, &mut |_| ControlFlow::Continue(()))
+                    .unwrap();
+            }
+        };
+        let old = put(&store, Kind::Blob, &[1, 1, 7], &[]);
+        collect(2);
+        assert!(store.get(&old).unwrap().is_none());
+        let new = put(&store, Kind::Blob, &[1, 1, 7], &[]);
+        assert_ne!(new.locator, old.locator);
+        let mut list = vec![1, 2, 1];
+        list.extend_from_slice(old.id.as_bytes());
+        list.push(1);
+        let list = put(&store, Kind::Chunks, &list, &[old]);
+        let edit = RefEdit {
+            name: "heads/main".to_owned(),
+            expected: None,
+            new: Some(list.id),
+        };
+        store.compare_and_swap(&[edit], Durability::None).unwrap();
+        collect(2);
+        assert!(store.get(&new).unwrap().is_some());
+    }
+}

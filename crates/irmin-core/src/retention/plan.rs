@@ -50,7 +50,7 @@ impl Reach {
 }
 
 impl Plan {
-    /// Looks at all commits of the branches that have a rule, twice. Memory: some 100 bytes for
+    /// Looks at all commits of the branches that have a rule, twice. Memory: some 200 bytes for
     /// each of them.
     pub(crate) fn new(history: &History<'_>, policy: &Policy<'_>) -> Result<Self> {
         let mut ruled = Vec::new();
@@ -106,7 +106,8 @@ fn keep_grains(
 }
 
 /// Returns the commits beyond the horizons of all branches that reach them, and adds those to `kept`
-/// that `all` keeps.
+/// that `all` keeps. A commit is not older than its ancestors, whatever its clock said: else one
+/// wrong time would cut off what came shortly before.
 fn old(
     history: &History<'_>,
     now: i64,
@@ -114,7 +115,7 @@ fn old(
     whole: &[Id],
     kept: &mut HashSet<Id>,
 ) -> Result<HashSet<Id>> {
-    let mut old = HashSet::new();
+    let mut reached = Vec::new();
     let mut reaches: HashMap<Id, Reach> = HashMap::new();
     let reach = |reaches: &mut HashMap<Id, Reach>, id: Id, new: Reach| {
         let known = reaches.entry(id).or_insert(new);
@@ -126,18 +127,27 @@ fn old(
     // None comes before its children, so all that reach a commit were looked at before it.
     for entry in log(history, ruled, whole) {
         let entry = entry?;
-        let Some(own) = reaches.remove(&entry.key.id) else {
+        let id = entry.key.id;
+        let Some(own) = reaches.remove(&id) else {
             continue;
         };
         let age = now.saturating_sub(entry.seconds);
         if age <= own.all {
-            kept.insert(entry.key.id);
+            kept.insert(id);
         }
-        if age > own.horizon && !kept.contains(&entry.key.id) {
-            old.insert(entry.key.id);
-        }
-        for parent in entry.parents {
+        for parent in &entry.parents {
             reach(&mut reaches, parent.id, own);
+        }
+        reached.push((id, age, own.horizon, entry.parents));
+    }
+    let mut old = HashSet::new();
+    let mut ages: HashMap<Id, i64> = HashMap::with_capacity(reached.len());
+    for (id, own, horizon, parents) in reached.into_iter().rev() {
+        let before = parents.iter().filter_map(|parent| ages.get(&parent.id));
+        let age = before.copied().fold(own, i64::min);
+        ages.insert(id, age);
+        if age > horizon && !kept.contains(&id) {
+            old.insert(id);
         }
     }
     Ok(old)

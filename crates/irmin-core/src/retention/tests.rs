@@ -112,6 +112,24 @@ fn history_beyond_all_ages_is_cut_off_and_names_keep_what_they_point_to() {
 }
 
 #[test]
+fn a_wrong_clock_does_not_cut_off_what_came_before_it() {
+    let fixture = Fixture::new();
+    let base = fixture.commit(7 * DAY, &[]);
+    let first = fixture.commit(8 * DAY, std::slice::from_ref(&base));
+    let wrong = fixture.commit(0, std::slice::from_ref(&first));
+    let head = fixture.commit(9 * DAY, std::slice::from_ref(&wrong));
+    fixture.name("heads/main", &head);
+    let plan = fixture.plan(&["all 1d"], 9 * DAY);
+    assert_eq!(cut(&plan, &head), Cut::NONE);
+    assert_eq!(cut(&plan, &wrong), CONTENTS);
+    let parents = Cut {
+        contents: false,
+        parents: true,
+    };
+    assert_eq!(cut(&plan, &first), parents);
+}
+
+#[test]
 fn a_branch_without_a_rule_is_kept_whole_and_so_is_where_another_one_forked() {
     let fixture = Fixture::new();
     let base = fixture.commit(0, &[]);
@@ -200,10 +218,11 @@ fn naive(commits: &[Commit], heads: &[(usize, &RetentionRule)], now: i64) -> BTr
             if now - seconds(&id) <= rule.all_age() {
                 kept.insert(id);
             }
-            if rule
-                .horizon()
-                .is_none_or(|horizon| now - seconds(&id) <= horizon)
-            {
+            let is_fresh = |id: &Id| {
+                let horizon = rule.horizon();
+                horizon.is_none_or(|horizon| now - seconds(id) <= horizon)
+            };
+            if below(id).iter().any(is_fresh) {
                 fresh.insert(id);
             }
         }

@@ -281,16 +281,18 @@ pub(super) fn check_names(
     Ok(())
 }
 
-/// Keeps the commits on one side that the other lacks from being collected meanwhile.
+/// Keeps the commits on one side that the other lacks from being collected meanwhile, and on the
+/// other side what is stored on the way to them.
 pub(super) fn hold_missing(
     source: &dyn Engine,
     target: &dyn Engine,
     commits: &[Id],
 ) -> Result<Vec<Hold>, SyncError> {
+    let held = commits.iter().map(|&commit| target.hold(commit));
+    let held = held.collect::<Result<Vec<_>, _>>()?;
     let mut is_there = Vec::with_capacity(commits.len());
     target.contains_many(commits, &mut is_there)?;
     let missing = commits.iter().zip(is_there).filter(|(_, there)| !there);
-    missing
-        .map(|(&commit, _)| Ok(source.hold(commit)?))
-        .collect()
+    let missing = missing.map(|(&commit, _)| Ok(source.hold(commit)?));
+    held.into_iter().map(Ok).chain(missing).collect()
 }

@@ -191,6 +191,32 @@ fn a_held_commit_stays_until_it_is_let_go() {
 }
 
 #[test]
+fn what_is_stored_for_a_commit_that_is_held_before_it_is_there_stays() {
+    let (_dir, store) = store();
+    let dead = put(&store, Kind::Blob, &blob(1, 300), &[]);
+    let old = commit(&store, 2, &[dead]);
+    set(&store, "heads/old", Some(old.id), Durability::None);
+    set(&store, "heads/old", None, Durability::None);
+    let hold = store.hold(Id::of(&blob(3, 50))).unwrap();
+    let mut there = Vec::new();
+    store.contains_many(&[dead.id], &mut there).unwrap();
+    let below = put(&store, Kind::Blob, &blob(4, 300), &[]);
+    for _ in 0..3 {
+        collect(&store);
+        assert!(has(&store, dead) && has(&store, below) && !has(&store, old));
+    }
+    let awaited = commit(&store, 3, &[dead, below]);
+    for _ in 0..3 {
+        collect(&store);
+    }
+    set(&store, "heads/main", Some(awaited.id), Durability::None);
+    drop(hold);
+    collect(&store);
+    assert!(has(&store, awaited) && has(&store, below));
+    assert_clean(&store);
+}
+
+#[test]
 fn what_other_processes_hold_stays_and_files_of_dead_ones_are_removed() {
     let (dir, store) = store();
     let held = commit(&store, 1, &[]);

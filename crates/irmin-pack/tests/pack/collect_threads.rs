@@ -13,21 +13,17 @@ use irmin_pack::{Options, PackStore};
 use crate::assert_clean;
 
 /// Numbers that look random and are the same each time.
-struct Numbers(u64);
+struct Numbers(u32);
 
 impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % limit
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % limit
     }
 
     fn choose<T: Copy>(&mut self, from: &[T]) -> Option<T> {
-        let limit = from.len().max(1) as u64;
-        from.get(usize::try_from(self.below(limit)).unwrap())
-            .copied()
+        let limit = u32::try_from(from.len().max(1)).unwrap();
+        from.get(self.below(limit) as usize).copied()
     }
 }
 
@@ -69,7 +65,7 @@ impl Writer<'_> {
 
     fn blob(&mut self) {
         let mut bytes = vec![1, 1];
-        bytes.resize(3 + usize::try_from(self.numbers.below(300)).unwrap(), 7);
+        bytes.resize(3 + self.numbers.below(300) as usize, 7);
         bytes[2] = u8::try_from(self.numbers.below(60)).unwrap();
         let key = self.put(Kind::Blob, &bytes, &[]);
         self.blobs.extend(key);
@@ -113,7 +109,7 @@ impl Writer<'_> {
             parents.clear();
         }
         parents.dedup_by_key(|key| key.id);
-        let seconds = i64::try_from(self.numbers.below(50)).unwrap();
+        let seconds = i64::from(self.numbers.below(50));
         let author = Signature::new("A", "a@b", Time::utc(seconds)).unwrap();
         let data = CommitData {
             tree,
@@ -258,7 +254,7 @@ fn whoever_writes_and_holds_while_others_collect_never_lacks_anything() {
                     };
                     let mut left = 1 + numbers.below(60);
                     let report = store.collect(&what, &mut |_| {
-                        left -= u64::from(left > 0);
+                        left -= u32::from(left > 0);
                         std::thread::yield_now();
                         match left {
                             1 => ControlFlow::Break(()),
@@ -288,5 +284,5 @@ fn whoever_writes_and_holds_while_others_collect_never_lacks_anything() {
     }
 }
 
-const SEEDS: u64 = 2;
+const SEEDS: u32 = 2;
 const STEPS: u32 = 800;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sync::{FetchOptions, PushMode, PushOutcome, PushRef, Refusal, SyncError};
-use crate::{BranchName, Error, Id, MergeOptions, MergeOutcome, RefName};
+use crate::{BranchName, CollectOptions, Error, Id, MergeOptions, MergeOutcome, RefName};
 
 fn fetch(here: &Repo, there: &Repo) -> crate::sync::Fetched {
     let options = FetchOptions {
@@ -240,4 +240,21 @@ fn a_pull_merges_and_conflicts_are_a_value() {
         pull().unwrap().outcome,
         MergeOutcome::Conflicts { .. }
     ));
+}
+
+#[test]
+fn a_fetch_gets_through_however_often_its_target_is_collected_meanwhile() {
+    let (here, there) = (repo(), sample());
+    let options = FetchOptions::default();
+    let mut go_on = |_| ControlFlow::Continue(());
+    let mut collect = |_| {
+        for _ in 0..2 {
+            let report = here.collect(&CollectOptions::default(), &mut go_on);
+            assert_eq!(report.unwrap().objects_removed, 0);
+        }
+        ControlFlow::Continue(())
+    };
+    let fetched = here.fetch(engine(&there), "origin", &options, &mut collect);
+    assert_eq!(fetched.unwrap().branches.len(), 3);
+    assert_clean(&here);
 }
