@@ -40,7 +40,7 @@ pub(crate) use crate::collect::state::Collection;
 
 /// What is to be looked at, as it was when the collection began.
 struct Plan {
-    sealed: Arc<Vec<Arc<Sealed>>>,
+    sealed: Vec<Arc<Sealed>>,
     /// For a dry run: the newest segment, if there are records in it.
     active: Option<Source>,
     young: Place,
@@ -107,7 +107,7 @@ impl Inner {
         roots.extend(state.refs.values());
         roots.extend(self.holds.list());
         roots.extend(collect.roots);
-        let sealed = Arc::clone(&state.sealed);
+        let sealed = state.sealed.to_vec();
         let has_records = collect.dry_run && state.active.table.len() > 0;
         let active = has_records.then(|| Source::active(&state.active, &state.refs));
         let segment = state.active.header.number;
@@ -219,7 +219,7 @@ impl Plan {
             .active
             .as_ref()
             .map_or(0, |active| active.segment_bytes());
-        for sealed in self.sealed.iter() {
+        for sealed in &self.sealed {
             let path = inner.layout.segment(sealed.number);
             let file = inner.options.files.open_read(&path);
             let file = file.map_err(damage::io("open", &path))?;
@@ -230,17 +230,18 @@ impl Plan {
 }
 
 impl Run<'_> {
-    fn all(&mut self, plan: Plan) -> Result<(), Stop> {
+    fn all(&mut self, mut plan: Plan) -> Result<(), Stop> {
         let mut reached = 0;
         if let Some(source) = plan.active {
             reached += 2 * source.segment_bytes();
             self.segment(source, None)?;
         }
-        for sealed in plan.sealed.iter().rev() {
+        // Let go of one by one, so that the files of those that are replaced make room.
+        while let Some(sealed) = plan.sealed.pop() {
             self.meter.reach(reached)?;
-            let source = Source::sealed(self.inner, sealed)?;
+            let source = Source::sealed(self.inner, &sealed)?;
             reached += 2 * source.segment_bytes();
-            self.segment(source, Some(sealed))?;
+            self.segment(source, Some(&sealed))?;
         }
         self.meter.reach(reached)
     }

@@ -422,3 +422,31 @@ fn a_damaged_record_stops_a_collection_and_nothing_is_lost() {
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     assert!(has(&store, dead) && has(&store, head));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_that_were_replaced_make_room_before_a_collection_ends() {
+    let (dir, store) = store();
+    for number in 0..3 {
+        fill(&store, number * 100);
+    }
+    // Has all files open.
+    store.stats().unwrap();
+    collect(&store);
+    let mut deleted_max = 0;
+    let what = Collect::everything_named();
+    let report = store.collect(&what, &mut |_| {
+        let files = fs::read_dir("/proc/self/fd").unwrap();
+        let names = files.filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+        let dir = dir.path().to_str().unwrap();
+        let is_deleted = |name: &std::path::PathBuf| {
+            let name = name.to_str().unwrap_or_default();
+            name.starts_with(dir) && name.ends_with(".seg (deleted)")
+        };
+        deleted_max = deleted_max.max(names.filter(is_deleted).count());
+        ControlFlow::Continue(())
+    });
+    assert_eq!(report.unwrap().objects_removed, 180);
+    assert!(store.stats().unwrap().segments > 10);
+    assert!(deleted_max <= 2, "{deleted_max}");
+}

@@ -1,8 +1,11 @@
 //! A full disk at each stage of the engine's work; random ones are in the campaign.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use irmin_core::{ErrorKind, Id, Key, ObjectStore, RefStore, StoreError};
+use irmin_core::{
+    Collect, Durability, Engine, ErrorKind, Id, Key, ObjectStore, RefEdit, RefStore, StoreError,
+};
 use irmin_crashfs::{CrashFs, Random};
 use irmin_pack::{Options, PackStore};
 
@@ -178,9 +181,20 @@ fn a_sidecar_for_which_there_is_no_room_is_kept_in_memory() {
     }
     disk.fill_at(0, u64::MAX, false);
     let store = PackStore::open(dir(), small).unwrap();
-    for head in heads {
-        assert!(store.get(&Key::from(head)).unwrap().is_some());
+    for head in &heads {
+        assert!(store.get(&Key::from(*head)).unwrap().is_some());
     }
+    disk.make_room();
+    let edit = RefEdit {
+        name: "heads/main".to_owned(),
+        expected: heads.last().copied(),
+        new: None,
+    };
+    store.compare_and_swap(&[edit], Durability::None).unwrap();
+    let all = Collect::everything_named();
+    let report = store.collect(&all, &mut |_| ControlFlow::Continue(()));
+    assert_eq!(report.unwrap().objects_kept, 0);
+    assert!(store.verify(&mut |_| ()).unwrap().is_clean());
 }
 
 #[test]
