@@ -252,7 +252,7 @@ impl ObjectStore for Patched {
 const PREFIX: &str = "heads/salvaged/partial/";
 /// Enough to recognise a commit by.
 const SUBJECT_CHARS: usize = 200;
-const PAGE_ENTRIES: usize = 10_000;
+const PAGE_ENTRIES: usize = 500;
 /// Format version, kind, shape, and the number of entries.
 const EMPTY_NODE: [u8; 4] = [1, Kind::Node.code(), 0, 0];
 
