@@ -2,6 +2,7 @@
 
 mod names;
 mod objects;
+mod partial;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -38,7 +39,8 @@ pub struct SalvageReport {
     pub objects_broken: u64,
     /// How many were copied; 0 when nothing was to be.
     pub objects_copied: u64,
-    /// All names, in order, with what becomes of them; at the end commits whose name may be lost.
+    /// All names, in order, with what becomes of them; then commits whose name may be lost; at the
+    /// end, in a copy, the names of commits that were salvaged in part.
     pub names: Vec<SalvagedName>,
 }
 
@@ -91,6 +93,10 @@ impl Missing {
 /// ancestor that is; where names themselves were lost, commits that nothing leads to are named
 /// `heads/salvaged/1`, `2`, …
 ///
+/// Of the newest commit of a name that can be read, but is not whole, the copy gets another commit
+/// without parents, which has those entries of its tree that are whole:
+/// `heads/salvaged/partial/main`. Such a name `was` the commit that it has a part of.
+///
 /// Reads the segments twice, each wholly into memory the first time. Memory: about 200 bytes an
 /// object.
 ///
@@ -120,7 +126,7 @@ pub fn salvage(
     let numbers = numbers(&*options.files, &layout)?;
     // First of all, so that nobody waits for nothing.
     let copy = to.map(|to| PackStore::create(to, options.clone()));
-    let copy = copy.transpose()?;
+    let copy = copy.transpose()?.map(Arc::new);
     let mut taken = Taken {
         report: SalvageReport::default(),
         names: Names::default(),
@@ -251,7 +257,7 @@ impl Taken {
 
     fn finish(
         mut self,
-        copy: Option<&PackStore>,
+        copy: Option<&Arc<PackStore>>,
         total: u64,
         progress: &mut dyn FnMut(VerifyProgress),
     ) -> Result<SalvageReport, StoreError> {
@@ -261,7 +267,7 @@ impl Taken {
         report.objects_broken = report.objects - self.objects.whole.len() as u64;
         if let Some(copy) = copy {
             let mut done = report.bytes;
-            report.objects_copied = self.objects.copy(copy, &mut |bytes| {
+            report.objects_copied = self.objects.copy(&**copy, &mut |bytes| {
                 done += bytes;
                 progress(VerifyProgress {
                     bytes_done: done.min(total),
@@ -272,6 +278,7 @@ impl Taken {
         let objects = Arc::new(self.objects);
         report.names = self.names.settle(&objects)?;
         if let Some(copy) = copy {
+            partial::add(&self.names, &objects, copy, &mut report.names)?;
             name_all(copy, &report.names)?;
         }
         Ok(report)

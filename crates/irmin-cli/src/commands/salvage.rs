@@ -20,6 +20,9 @@ use crate::transfer;
 /// newest commit is not whole becomes its newest ancestor that is. Where names themselves are lost,
 /// commits that nothing leads to are named salvaged/1, salvaged/2, … Lists what is damaged and what is lost,
 /// and exits with 1 then. Without TO it only lists. Never writes to the damaged repository.
+///
+/// Of a newest commit that is not whole, the copy gets what is: a new commit without a history, as the
+/// branch salvaged/partial/NAME.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The damaged repository
@@ -102,6 +105,9 @@ fn tell_name(context: &mut Context, name: &SalvagedName) -> Result<(), Failure> 
         .was
         .map_or_else(|| "what is not known".to_owned(), short);
     let line = match name.now {
+        Some(now) if name.name.starts_with("heads/salvaged/partial/") => {
+            format!("{}: {} with what is whole of {was}", name.name, short(now))
+        }
         Some(now) if name.name.starts_with("heads/salvaged/") => {
             format!("{}: {}, which may have had a name", name.name, short(now))
         }

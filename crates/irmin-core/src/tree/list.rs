@@ -89,7 +89,8 @@ impl Tree {
     }
 }
 
-/// The entries of a directory in order. Loads nodes as it goes.
+/// The entries of a directory in order. Loads nodes as it goes. An error stands for the entries of
+/// a node that cannot be had; those behind it follow.
 pub struct Listing {
     cursor: Cursor,
     store: super::Store,

@@ -12,7 +12,7 @@ use super::{Missing, SalvagedName};
 /// The names as the log tells of them.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    now: BTreeMap<String, Id>,
+    pub(super) now: BTreeMap<String, Id>,
     /// What each pointed to before, the last one at the end.
     before: BTreeMap<String, Vec<Id>>,
     /// Whether changes were lost since all names were last told.
@@ -55,7 +55,7 @@ impl Names {
         for (name, id) in &self.now {
             let now = match is_whole_commit(objects, id) {
                 true => Some(*id),
-                false => self.fallback(name, *id, objects)?,
+                false => self.newest(name, *id, objects, is_whole_commit)?,
             };
             let missing = match now == Some(*id) {
                 true => Vec::new(),
@@ -78,11 +78,17 @@ impl Names {
         Ok(names)
     }
 
-    /// Returns the newest whole ancestor of what the name pointed to, now or before.
-    fn fallback(&self, name: &str, id: Id, objects: &Objects) -> Result<Option<Id>, StoreError> {
+    /// Returns the newest good one among what the name pointed to, now or before, and its ancestors.
+    pub(super) fn newest(
+        &self,
+        name: &str,
+        id: Id,
+        objects: &Objects,
+        is_good: fn(&Objects, &Id) -> bool,
+    ) -> Result<Option<Id>, StoreError> {
         let before = self.before.get(name).map(Vec::as_slice).unwrap_or_default();
         for id in std::iter::once(&id).chain(before.iter().rev()) {
-            let ancestor = newest_whole(objects, *id)?;
+            let ancestor = newest_good(objects, *id, is_good)?;
             if ancestor.is_some() {
                 return Ok(ancestor);
             }
@@ -144,7 +150,11 @@ fn parents(objects: &Objects, id: &Id) -> Result<Vec<Id>, StoreError> {
     Ok(parents.iter().map(|parent| parent.id).collect())
 }
 
-fn newest_whole(objects: &Objects, id: Id) -> Result<Option<Id>, StoreError> {
+fn newest_good(
+    objects: &Objects,
+    id: Id,
+    is_good: fn(&Objects, &Id) -> bool,
+) -> Result<Option<Id>, StoreError> {
     let mut frontier = vec![id];
     let mut seen = HashSet::new();
     let mut newest: Option<(u32, Id)> = None;
@@ -152,7 +162,7 @@ fn newest_whole(objects: &Objects, id: Id) -> Result<Option<Id>, StoreError> {
         if !seen.insert(id) {
             continue;
         }
-        if is_whole_commit(objects, &id) {
+        if is_good(objects, &id) {
             // Whatever is before it is older.
             let generation = objects.found.get(&id).map_or(0, |found| found.generation);
             if newest.is_none_or(|(other, _)| generation > other) {
@@ -166,7 +176,7 @@ fn newest_whole(objects: &Objects, id: Id) -> Result<Option<Id>, StoreError> {
 }
 
 /// Returns what a commit lacks, by path.
-fn missing(objects: &Arc<Objects>, id: Id) -> Result<Vec<Missing>, StoreError> {
+pub(super) fn missing(objects: &Arc<Objects>, id: Id) -> Result<Vec<Missing>, StoreError> {
     let mut lacking = Vec::new();
     if id == LOST {
         return Ok(lacking);
@@ -225,7 +235,7 @@ fn missing_below(objects: &Arc<Objects>, root: Id, lacking: &mut Vec<Missing>) {
 }
 
 /// Whether a value is an object of its own.
-fn is_outside(blob: &irmin_core::Blob) -> bool {
+pub(super) fn is_outside(blob: &irmin_core::Blob) -> bool {
     blob.size() > irmin_core::INLINE_BYTES_MAX as u64
 }
 

@@ -14,3 +14,4 @@ mod power;
 mod readers;
 mod reads;
 mod salvage;
+mod salvage_partial;

@@ -15,7 +15,7 @@ use crate::place::dir;
 
 const COPY: &str = "/repositories/copy";
 
-fn options(disk: &CrashFs) -> Options {
+pub(crate) fn options(disk: &CrashFs) -> Options {
     Options {
         segment_bytes: 4000,
         pending_bytes: 700,
@@ -100,7 +100,10 @@ impl Sample {
     }
 }
 
-fn closure(store: &dyn ObjectStore, mut frontier: Vec<Id>) -> BTreeMap<Id, (Vec<u8>, Vec<Id>)> {
+pub(crate) fn closure(
+    store: &dyn ObjectStore,
+    mut frontier: Vec<Id>,
+) -> BTreeMap<Id, (Vec<u8>, Vec<Id>)> {
     let mut objects = BTreeMap::new();
     while let Some(id) = frontier.pop() {
         if objects.contains_key(&id) {
@@ -115,7 +118,7 @@ fn closure(store: &dyn ObjectStore, mut frontier: Vec<Id>) -> BTreeMap<Id, (Vec<
 }
 
 /// Salvages, and checks what must be so whatever the damage is.
-fn salvage_checked(disk: &CrashFs) -> (SalvageReport, PackStore) {
+pub(crate) fn salvage_checked(disk: &CrashFs) -> (SalvageReport, PackStore) {
     let before: Vec<(PathBuf, Vec<u8>)> = disk
         .paths()
         .into_iter()
@@ -148,7 +151,7 @@ fn tells_of(report: &SalvageReport, file: &Path, at: u64) -> bool {
     })
 }
 
-fn find(bytes: &[u8], part: &[u8]) -> Vec<usize> {
+pub(crate) fn find(bytes: &[u8], part: &[u8]) -> Vec<usize> {
     let windows = bytes.windows(part.len()).enumerate();
     windows
         .filter(|(_, window)| *window == part)
