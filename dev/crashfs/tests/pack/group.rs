@@ -134,8 +134,9 @@ fn a_thread_on_a_quiet_branch_gets_its_share_beside_eight_on_a_busy_one() {
     });
     let log = log.lock().unwrap();
     let quiet = log[..COMMITS].iter().filter(|is_quiet| **is_quiet).count();
-    // One thread of nine. Half of it is allowed for: it is the system that lets threads run.
-    assert!(quiet >= COMMITS / 18, "{quiet} of {COMMITS}");
+    // One thread of nine gets about a ninth. What the queue promises, however the system lets threads
+    // run, is less: those that find it free may pass those that wait sixteen times.
+    assert!(quiet >= COMMITS / 90, "{quiet} of {COMMITS}");
 }
 
 #[test]
