@@ -1,10 +1,10 @@
-//! What `irmin branch` and `irmin tag` share: lists of names.
+//! What `irmin branch`, `irmin tag` and `irmin pin` share.
 
 use irminsule::{Commit, Id, Repo};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome, Verdict};
 use crate::paint::Style;
 use crate::quote::quote;
 
@@ -22,6 +22,68 @@ pub(super) fn of_remotes(repo: &Repo) -> Result<Vec<(String, Id)>, Failure> {
     let refs = repo.engine().list_refs(PREFIX)?.into_iter();
     let short = |(name, id): (String, Id)| Some((name.strip_prefix(PREFIX)?.to_owned(), id));
     Ok(refs.filter_map(short).collect())
+}
+
+/// Names and what they point to.
+type Names = Vec<(String, Id)>;
+
+/// A kind of names that do not move: how they are called, and what a repository does with them.
+pub(super) struct Fixed {
+    pub(super) noun: &'static str,
+    /// What the hint says first when a name is taken.
+    pub(super) why_taken: &'static str,
+    pub(super) all: fn(&Repo) -> irminsule::Result<Names>,
+    pub(super) make: fn(&Repo, &str, &Commit) -> irminsule::Result<bool>,
+    pub(super) remove: fn(&Repo, &str) -> irminsule::Result<bool>,
+}
+
+impl Fixed {
+    /// Lists all names.
+    pub(super) fn list(&self, context: &mut Context) -> Outcome {
+        let names = (self.all)(&context.repo()?)?.into_iter();
+        let named = names.map(|(name, id)| Named {
+            name,
+            id,
+            is_current: None,
+        });
+        let named: Vec<Named> = named.collect();
+        list(context, &named)?;
+        Ok(Verdict::Done)
+    }
+
+    /// Gives a commit a name.
+    pub(super) fn make(&self, context: &mut Context, name: &str, revision: &str) -> Outcome {
+        let commit = context.resolve(revision)?;
+        if !(self.make)(&context.repo()?, name, &commit)? {
+            let Self {
+                noun, why_taken, ..
+            } = self;
+            return Err(Failure::new(format!("there is a {noun} '{name}' already"))
+                .hint(format!("{why_taken}'irmin {noun} -d {name}' deletes it")));
+        }
+        made(context, name, &commit)?;
+        Ok(Verdict::Done)
+    }
+
+    /// Takes a name away.
+    pub(super) fn delete(&self, context: &mut Context, name: &str) -> Outcome {
+        let repo = context.repo()?;
+        let found = (self.all)(&repo)?
+            .into_iter()
+            .find(|(other, _)| other == name);
+        match found {
+            Some((_, id)) if (self.remove)(&repo, name)? => {
+                deleted(context, name, id)?;
+                Ok(Verdict::Done)
+            }
+            _ => {
+                context
+                    .ui
+                    .say(format!("there is no {} '{name}'", self.noun));
+                Ok(Verdict::No)
+            }
+        }
+    }
 }
 
 /// Lists names with their commits.

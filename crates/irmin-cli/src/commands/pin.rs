@@ -1,8 +1,10 @@
 //! `irmin pin`.
 
-use super::names::{self, Named};
+use irminsule::Repo;
+
+use super::names::Fixed;
 use crate::context::Context;
-use crate::failure::{Failure, Outcome, Verdict};
+use crate::failure::Outcome;
 
 /// List the pins, or make or delete one
 ///
@@ -33,45 +35,16 @@ impl Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match (&args.delete, &args.name) {
-        (Some(name), _) => delete(context, name),
-        (None, Some(name)) => make(context, name, args.revision.as_deref().unwrap_or("@")),
-        (None, None) => list(context),
+        (Some(name), _) => PINS.delete(context, name),
+        (None, Some(name)) => PINS.make(context, name, args.revision.as_deref().unwrap_or("@")),
+        (None, None) => PINS.list(context),
     }
 }
 
-fn list(context: &mut Context) -> Outcome {
-    let pins = context.repo()?.pins()?.into_iter();
-    let named = pins.map(|(name, id)| Named {
-        name,
-        id,
-        is_current: None,
-    });
-    let named: Vec<Named> = named.collect();
-    names::list(context, &named)?;
-    Ok(Verdict::Done)
-}
-
-fn make(context: &mut Context, name: &str, revision: &str) -> Outcome {
-    let commit = context.resolve(revision)?;
-    if !context.repo()?.pin(name, &commit)? {
-        return Err(Failure::new(format!("there is a pin '{name}' already"))
-            .hint(format!("'irmin pin -d {name}' deletes it")));
-    }
-    names::made(context, name, &commit)?;
-    Ok(Verdict::Done)
-}
-
-fn delete(context: &mut Context, name: &str) -> Outcome {
-    let repo = context.repo()?;
-    let found = repo.pins()?.into_iter().find(|(pin, _)| pin == name);
-    match found {
-        Some((_, id)) if repo.remove_pin(name)? => {
-            names::deleted(context, name, id)?;
-            Ok(Verdict::Done)
-        }
-        _ => {
-            context.ui.say(format!("there is no pin '{name}'"));
-            Ok(Verdict::No)
-        }
-    }
-}
+const PINS: Fixed = Fixed {
+    noun: "pin",
+    why_taken: "",
+    all: Repo::pins,
+    make: Repo::pin,
+    remove: Repo::remove_pin,
+};

@@ -1,8 +1,10 @@
 //! `irmin tag`.
 
-use super::names::{self, Named};
+use irminsule::Repo;
+
+use super::names::Fixed;
 use crate::context::Context;
-use crate::failure::{Failure, Outcome, Verdict};
+use crate::failure::Outcome;
 
 /// List the tags, or make or delete one
 ///
@@ -31,49 +33,16 @@ impl Args {
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Outcome {
     match (&args.delete, &args.name) {
-        (Some(name), _) => delete(context, name),
-        (None, Some(name)) => make(context, name, args.revision.as_deref().unwrap_or("@")),
-        (None, None) => list(context),
+        (Some(name), _) => TAGS.delete(context, name),
+        (None, Some(name)) => TAGS.make(context, name, args.revision.as_deref().unwrap_or("@")),
+        (None, None) => TAGS.list(context),
     }
 }
 
-fn list(context: &mut Context) -> Outcome {
-    let tags = context.repo()?.tags()?.into_iter();
-    let named = tags.map(|(name, id)| Named {
-        name,
-        id,
-        is_current: None,
-    });
-    let named: Vec<Named> = named.collect();
-    names::list(context, &named)?;
-    Ok(Verdict::Done)
-}
-
-fn make(context: &mut Context, name: &str, revision: &str) -> Outcome {
-    let commit = context.resolve(revision)?;
-    if !context.repo()?.tag(name, &commit)? {
-        return Err(
-            Failure::new(format!("there is a tag '{name}' already")).hint(format!(
-                "tags do not move; 'irmin tag -d {name}' deletes it"
-            )),
-        );
-    }
-    names::made(context, name, &commit)?;
-    Ok(Verdict::Done)
-}
-
-fn delete(context: &mut Context, name: &str) -> Outcome {
-    let repo = context.repo()?;
-    let tags = repo.tags()?;
-    let found = tags.into_iter().find(|(tag, _)| tag == name);
-    match found {
-        Some((_, id)) if repo.remove_tag(name)? => {
-            names::deleted(context, name, id)?;
-            Ok(Verdict::Done)
-        }
-        _ => {
-            context.ui.say(format!("there is no tag '{name}'"));
-            Ok(Verdict::No)
-        }
-    }
-}
+const TAGS: Fixed = Fixed {
+    noun: "tag",
+    why_taken: "tags do not move; ",
+    all: Repo::tags,
+    make: Repo::tag,
+    remove: Repo::remove_tag,
+};
