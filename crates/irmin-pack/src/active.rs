@@ -8,7 +8,7 @@ use crc32fast::Hasher;
 use irmin_core::{Id, Locator, Object, RefEdit};
 
 use crate::files::File;
-use crate::frame::{FrameHeader, FrameKind, FramePlace, HEADER_BYTES, Target, encode_changes};
+use crate::frame::{FrameHeader, FrameKind, HEADER_BYTES, Target, encode_changes};
 use crate::place::{Place, narrow};
 use crate::record;
 use crate::scan::Position;
@@ -155,13 +155,7 @@ impl Active {
             synced,
             payload_crc: crc.finalize(),
         };
-        let place = FramePlace {
-            salt: self.header.salt,
-            segment: self.header.number,
-            offset: self.written.offset,
-            frame: self.written.frames,
-            record: self.written.records,
-        };
+        let place = self.written.in_segment(self.header);
         self.pending[..FrameHeader::BYTES].copy_from_slice(&header.encode(&place));
         kept
     }

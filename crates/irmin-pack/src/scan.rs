@@ -34,6 +34,17 @@ impl Position {
             records: self.records + narrow(frame.records.len()),
         }
     }
+
+    /// Returns the place of the frame that begins here.
+    pub(crate) const fn in_segment(self, header: SegmentHeader) -> FramePlace {
+        FramePlace {
+            salt: header.salt,
+            segment: header.number,
+            offset: self.offset,
+            frame: self.frames,
+            record: self.records,
+        }
+    }
 }
 
 /// A segment's file up to an offset.
@@ -88,7 +99,7 @@ impl Scan<'_> {
         let mut next = 0;
         while scanned.position.offset < self.end {
             let position = scanned.position;
-            let place = self.place(position);
+            let place = position.in_segment(self.header);
             let bytes = match self.frame_bytes(&mut window, &place)? {
                 Ok(bytes) => bytes,
                 Err(damage) => {
@@ -129,11 +140,13 @@ impl Scan<'_> {
         self.file
             .read_at(&mut front, offset)
             .map_err(damage::read(self.path, offset))?;
-        Ok(match FrameHeader::decode(&front, &self.place(position)) {
-            None => Ahead::Other,
-            Some(header) if header.payload_bytes > left - HEADER_BYTES => Ahead::Unfinished,
-            Some(_) => Ahead::Frame,
-        })
+        Ok(
+            match FrameHeader::decode(&front, &position.in_segment(self.header)) {
+                None => Ahead::Other,
+                Some(header) if header.payload_bytes > left - HEADER_BYTES => Ahead::Unfinished,
+                Some(_) => Ahead::Frame,
+            },
+        )
     }
 
     /// Tells whether a frame after `offset` says that the segment was durable beyond `offset`: then
@@ -152,23 +165,13 @@ impl Scan<'_> {
             let front = self.bytes(&mut window, position.offset, FrameHeader::BYTES)?;
             let header = front
                 .first_chunk()
-                .and_then(|front| FrameHeader::decode(front, &self.place(position)));
+                .and_then(|front| FrameHeader::decode(front, &position.in_segment(self.header)));
             if header.is_some_and(|header| header.synced > offset) {
                 return Ok(true);
             }
             position.offset += 1;
         }
         Ok(false)
-    }
-
-    fn place(&self, position: Position) -> FramePlace {
-        FramePlace {
-            salt: self.header.salt,
-            segment: self.header.number,
-            offset: position.offset,
-            frame: position.frames,
-            record: position.records,
-        }
     }
 
     /// Returns the bytes of the frame, as far as the file has them.

@@ -14,7 +14,7 @@ use crate::collect::meter::{Meter, Stop};
 use crate::collect::source::Window;
 use crate::damage;
 use crate::files::File;
-use crate::frame::{FrameHeader, FrameKind, FramePlace, encode_runs};
+use crate::frame::{FrameHeader, FrameKind, encode_runs};
 use crate::layout::temporary;
 use crate::place::{Place, narrow};
 use crate::record::{Record, recut};
@@ -184,13 +184,7 @@ impl<'a> Writer<'a> {
             synced: 0,
             payload_crc: crc32fast::hash(frame.get(FrameHeader::BYTES..).unwrap_or_default()),
         };
-        let place = FramePlace {
-            salt: self.header.salt,
-            segment: self.header.number,
-            offset: self.written.offset,
-            frame: self.written.frames,
-            record: self.written.records,
-        };
+        let place = self.written.in_segment(self.header);
         frame[..FrameHeader::BYTES].copy_from_slice(&header.encode(&place));
         self.file
             .write_at(&frame, u64::from(self.written.offset))
