@@ -223,16 +223,9 @@ impl Engine for MemoryStore {
         let mut stats = StoreStats::default();
         for shard in &self.shards {
             for slot in read(shard).slots.iter().flatten() {
-                let kind = slot.bytes.get(1).copied().and_then(Kind::from_code);
-                let sum = match kind {
-                    Some(Kind::Blob) => &mut stats.blobs,
-                    Some(Kind::Chunks) => &mut stats.chunk_lists,
-                    Some(Kind::Node) => &mut stats.nodes,
-                    Some(Kind::Commit) => &mut stats.commits,
-                    None => continue,
-                };
-                sum.objects += 1;
-                sum.bytes += slot.bytes.len() as u64;
+                if let Some(kind) = slot.bytes.get(1).copied().and_then(Kind::from_code) {
+                    stats.count(kind, slot.bytes.len() as u64);
+                }
             }
         }
         stats.refs = read(&self.refs).len() as u64;

@@ -120,6 +120,39 @@ impl Cut {
     pub const fn is_none(self) -> bool {
         !self.contents && !self.parents
     }
+
+    /// Returns what is left out by one of the two, or by both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            contents: self.contents || other.contents,
+            parents: self.parents || other.parents,
+        }
+    }
+
+    /// Tells whether no more is left out than by the other.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        (!self.contents || other.contents) && (!self.parents || other.parents)
+    }
+
+    /// Returns the number that stands for a commit's generation and what is left out beneath it, as
+    /// packs and bundles keep it: the generation, bit 32 for the contents, bit 33 for the parents.
+    #[must_use]
+    pub fn with_generation(self, generation: u32) -> u64 {
+        u64::from(generation) | u64::from(self.contents) << 32 | u64::from(self.parents) << 33
+    }
+
+    /// Reads what [`with_generation`](Self::with_generation) returns; `None` if a larger bit is set.
+    #[must_use]
+    pub fn split_generation(field: u64) -> Option<(u32, Self)> {
+        let cut = Self {
+            contents: field >> 32 & 1 == 1,
+            parents: field >> 33 & 1 == 1,
+        };
+        let generation = u32::try_from(field & u64::from(u32::MAX)).ok()?;
+        (field >> 34 == 0).then_some((generation, cut))
+    }
 }
 
 /// An encoded object on its way into an engine.

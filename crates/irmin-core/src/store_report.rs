@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use crate::StoreError;
+use crate::{Kind, StoreError};
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,4 +98,18 @@ pub struct StoreStats {
     pub bytes_scanned: u64,
     /// Bytes of a torn, never acknowledged tail that were cut off when the store was opened.
     pub bytes_cut: u64,
+}
+
+impl StoreStats {
+    /// Counts an object.
+    pub(crate) const fn count(&mut self, kind: Kind, bytes: u64) {
+        let sum = match kind {
+            Kind::Blob => &mut self.blobs,
+            Kind::Chunks => &mut self.chunk_lists,
+            Kind::Node => &mut self.nodes,
+            Kind::Commit => &mut self.commits,
+        };
+        sum.objects += 1;
+        sum.bytes += bytes;
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) fn encode(
     let kind = u64::from(object.kind.code() - 1);
     varint::put(out, (object.bytes.len() as u64) << 3 | has_links | kind);
     if object.kind == Kind::Commit {
-        varint::put(out, u64::from(object.generation) | cut_bits(object.cut));
+        varint::put(out, object.cut.with_generation(object.generation));
     }
     if links.len() > 0 {
         encode_links(out, place, links);
@@ -95,7 +95,7 @@ impl<'a> Record<'a> {
         let head = reader.varint()?;
         let kind = Kind::from_code((head & 3) as u8 + 1)?;
         let (generation, cut) = match kind {
-            Kind::Commit => split_generation(reader.varint()?)?,
+            Kind::Commit => Cut::split_generation(reader.varint()?)?,
             _ => (0, Cut::NONE),
         };
         let links = match head & 4 {
@@ -112,20 +112,6 @@ impl<'a> Record<'a> {
             length: reader.at(),
         })
     }
-}
-
-/// What is left out beneath a commit is told by the bits above the 32 of its generation.
-fn cut_bits(cut: Cut) -> u64 {
-    u64::from(cut.contents) << 32 | u64::from(cut.parents) << 33
-}
-
-fn split_generation(field: u64) -> Option<(u32, Cut)> {
-    let cut = Cut {
-        contents: field >> 32 & 1 == 1,
-        parents: field >> 33 & 1 == 1,
-    };
-    let generation = u32::try_from(field & u64::from(u32::MAX)).ok()?;
-    (field >> 34 == 0).then_some((generation, cut))
 }
 
 /// Each link is told by its distance to the one before, the first by that to the record itself:

@@ -213,9 +213,7 @@ impl<'a> World<'a> {
             progress.bytes_done += slot.bytes.len() as u64;
             let mut cut = slot.cut;
             if slot.bytes.get(1) == Some(&Kind::Commit.code()) && !self.roots.contains(&slot.id) {
-                let asked = (collect.cut)(&slot.id);
-                cut.contents |= asked.contents;
-                cut.parents |= asked.parents;
+                cut = cut.or((collect.cut)(&slot.id));
             }
             let links = self.links(slot);
             if cut != slot.cut {
@@ -297,7 +295,7 @@ impl Slot {
     /// Notes that the object was stored again, perhaps with more beneath it than before.
     pub(super) fn find_again(&mut self, object: &Object<'_>) {
         self.is_touched = AtomicBool::new(true);
-        if self.cut.contents && !object.cut.contents || self.cut.parents && !object.cut.parents {
+        if !self.cut.is_within(object.cut) {
             self.cut.contents &= object.cut.contents;
             self.cut.parents &= object.cut.parents;
             self.links = object.links.iter().map(|link| link.locator).collect();

@@ -52,9 +52,7 @@ impl Inner {
             return Ok(true);
         }
         let cut = self.read(place)?.map(|stored| stored.cut);
-        Ok(cut.is_some_and(|cut| {
-            (!cut.contents || object.cut.contents) && (!cut.parents || object.cut.parents)
-        }))
+        Ok(cut.is_some_and(|cut| cut.is_within(object.cut)))
     }
 
     /// Returns the place that a link is stored with. An object that links to what is not there is

@@ -208,11 +208,7 @@ impl Run<'_> {
         if self.barrier(|barrier| barrier.is_root(&id)) {
             return record.cut;
         }
-        let asked = (self.collect.cut)(&id);
-        Cut {
-            contents: record.cut.contents || asked.contents,
-            parents: record.cut.parents || asked.parents,
-        }
+        record.cut.or((self.collect.cut)(&id))
     }
 
     /// Finds out what names pointed to since the young began: what such a name led to and no name

@@ -15,9 +15,6 @@ pub(super) const CHECK_BYTES: usize = 4;
 /// The largest object: as much as the engines take.
 pub(super) const OBJECT_BYTES_MAX: u64 = 256 << 20;
 
-const CUT_CONTENTS: u64 = 1 << 32;
-const CUT_PARENTS: u64 = 1 << 33;
-
 /// Returns all that stands before the objects.
 pub(super) fn header(refs: &[(RefName, Id)], prerequisites: &[Id]) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
@@ -39,25 +36,9 @@ pub(super) fn header(refs: &[(RefName, Id)], prerequisites: &[Id]) -> Vec<u8> {
 pub(super) fn object_head(id: &Id, kind: Kind, generation: u32, cut: Cut, len: usize) -> Vec<u8> {
     let mut out = vec![kind.code()];
     if kind == Kind::Commit {
-        put_varint(&mut out, generation_field(generation, cut));
+        put_varint(&mut out, cut.with_generation(generation));
     }
     put_varint(&mut out, len as u64);
     out.extend(id.as_bytes().iter().take(CHECK_BYTES));
     out
-}
-
-fn generation_field(generation: u32, cut: Cut) -> u64 {
-    let contents = if cut.contents { CUT_CONTENTS } else { 0 };
-    let parents = if cut.parents { CUT_PARENTS } else { 0 };
-    u64::from(generation) | contents | parents
-}
-
-/// Reads what [`object_head`] writes of a commit.
-pub(super) fn parse_generation(field: u64) -> Option<(u32, Cut)> {
-    let cut = Cut {
-        contents: field & CUT_CONTENTS != 0,
-        parents: field & CUT_PARENTS != 0,
-    };
-    let generation = u32::try_from(field & !(CUT_CONTENTS | CUT_PARENTS)).ok()?;
-    Some((generation, cut))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::format::{self, BUNDLE_VERSION, CHECK_BYTES, END, MAGIC, OBJECT_BYTES_MAX};
+use super::format::{BUNDLE_VERSION, CHECK_BYTES, END, MAGIC, OBJECT_BYTES_MAX};
 use super::store::BundleBytes;
 use crate::refs::REF_NAME_BYTES_MAX;
 use crate::store::Cut;
@@ -136,7 +136,7 @@ impl Scan<'_> {
         let kind = Kind::from_code(code)
             .ok_or_else(|| self.damage(start, "the kind of an object", &code.to_string()))?;
         let (generation, cut) = match kind {
-            Kind::Commit => format::parse_generation(self.varint("a generation")?)
+            Kind::Commit => Cut::split_generation(self.varint("a generation")?)
                 .ok_or_else(|| self.damage(start, "a generation", "a larger number"))?,
             _ => (0, Cut::NONE),
         };

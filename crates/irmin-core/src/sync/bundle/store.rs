@@ -237,17 +237,7 @@ impl Engine for BundleStore {
                 report.bytes = places.iter().map(|place| u64::from(place.len)).sum();
                 report.refs = contents.refs.len() as u64;
             }
-            Err(StoreError::Corrupt {
-                path,
-                offset,
-                expected,
-                found,
-            }) => report.problems.push(StoreError::Corrupt {
-                path,
-                offset,
-                expected,
-                found,
-            }),
+            Err(damage @ StoreError::Corrupt { .. }) => report.problems.push(damage),
             Err(error) => return Err(error),
         }
         Ok(report)
@@ -256,14 +246,7 @@ impl Engine for BundleStore {
     fn stats(&self) -> Result<StoreStats, StoreError> {
         let mut stats = StoreStats::default();
         for place in &self.contents.objects {
-            let sum = match place.kind {
-                Kind::Blob => &mut stats.blobs,
-                Kind::Chunks => &mut stats.chunk_lists,
-                Kind::Node => &mut stats.nodes,
-                Kind::Commit => &mut stats.commits,
-            };
-            sum.objects += 1;
-            sum.bytes += u64::from(place.len);
+            stats.count(place.kind, u64::from(place.len));
         }
         stats.refs = self.contents.refs.len() as u64;
         Ok(stats)
