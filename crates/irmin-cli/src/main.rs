@@ -1,5 +1,7 @@
 //! The program `irmin`: a repository on the command line.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod commands;
 mod context;

@@ -345,6 +345,7 @@ mod tests {
 
     fn put(store: &MemoryStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
         let object = Object {
+            base: None,
             cut: Cut::NONE,
             id: Id::of(bytes),
             kind,

@@ -150,6 +150,7 @@ impl EncodedCommit {
     #[must_use]
     pub fn object(&self, generation: u32) -> Object<'_> {
         Object {
+            base: None,
             id: self.id,
             kind: Kind::Commit,
             bytes: &self.bytes,

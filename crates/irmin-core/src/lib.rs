@@ -4,6 +4,8 @@
 //! reads no clock. Bytes live in an engine behind [`ObjectStore`] and [`RefStore`]; time and
 //! authors come in as arguments.
 
+#![forbid(unsafe_code)]
+
 mod branch;
 mod check;
 mod codec;
@@ -67,7 +69,7 @@ pub use retention::{RetentionError, RetentionRule};
 pub use revision::{CANDIDATES_MAX, HINT_NAMES_MAX, REVISION_BYTES_MAX, Revision, RevisionError};
 pub use signal::{Hold, Holds, Signal};
 pub use store::{
-    Cut, Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome,
+    Base, Cut, Durability, Engine, Key, Kind, Locator, Object, ObjectStore, RefEdit, RefOutcome,
     RefStore, StoreId, Stored,
 };
 pub use store_error::StoreError;

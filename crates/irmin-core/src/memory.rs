@@ -35,7 +35,7 @@ const SHARDS: usize = 16;
 ///
 /// let store = MemoryStore::new();
 /// let bytes = b"an encoded object";
-/// let object = Object { id: Id::of(bytes), kind: Kind::Blob, bytes, links: &[], generation: 0, cut: Cut::NONE };
+/// let object = Object { id: Id::of(bytes), kind: Kind::Blob, bytes, links: &[], generation: 0, cut: Cut::NONE, base: None };
 /// let keys = store.put_many(&[object])?;
 /// assert_eq!(store.get(&keys[0])?.map(|stored| stored.bytes.to_vec()), Some(bytes.to_vec()));
 ///
@@ -352,6 +352,7 @@ mod tests {
 
     fn object<'a>(bytes: &'a [u8], kind: Kind, links: &'a [Key]) -> Object<'a> {
         Object {
+            base: None,
             id: Id::of(bytes),
             kind,
             bytes,

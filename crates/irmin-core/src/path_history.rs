@@ -297,6 +297,7 @@ mod tests {
             }
             let stored = full.objects().get(&commit.key()).unwrap().unwrap();
             let object = crate::Object {
+                base: None,
                 id: commit.id(),
                 kind: crate::Kind::Commit,
                 bytes: &stored.bytes,

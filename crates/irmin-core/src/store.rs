@@ -172,6 +172,18 @@ pub struct Object<'a> {
     pub generation: u32,
     /// What is left out beneath a commit; [`Cut::NONE`] for other kinds. Kept beside the object.
     pub cut: Cut,
+    /// A stored object that this one was made from by a small change, where the caller has it at
+    /// hand: an engine may store the difference. No part of the object.
+    pub base: Option<Base<'a>>,
+}
+
+/// An object that another one was made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// Where the engine that is given the other one keeps it.
+    pub locator: Locator,
+    /// Its canonical encoding, as it was read or stored: not checked again.
+    pub bytes: &'a [u8],
 }
 
 /// An object as an engine returns it.

@@ -169,6 +169,7 @@ fn body(number: usize) -> Vec<u8> {
 
 fn object<'a>(id: Id, kind: Kind, bytes: &'a [u8], links: &'a [Key]) -> Object<'a> {
     Object {
+        base: None,
         cut: irmin_core::Cut::NONE,
         id,
         kind,

@@ -58,6 +58,7 @@ fn fill(store: &PackStore) -> Result<Vec<Key>> {
 
 fn put(store: &PackStore, kind: Kind, bytes: &[u8]) -> Result<Key> {
     let object = Object {
+        base: None,
         id: Id::of(bytes),
         kind,
         bytes,

@@ -350,6 +350,7 @@ mod tests {
         let mut bytes = vec![0; FrameHeader::BYTES];
         for (number, payload) in (PLACE.record..).zip(payloads) {
             let object = Object {
+                base: None,
                 cut: irmin_core::Cut::NONE,
                 id: Id::of(payload),
                 kind: Kind::Blob,

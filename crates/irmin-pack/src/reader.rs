@@ -48,7 +48,7 @@ use crate::stats::Counters;
 ///
 /// let bytes = b"an encoded commit";
 /// let id = Id::of(bytes);
-/// store.put_many(&[Object { id, kind: Kind::Commit, bytes, links: &[], generation: 1, cut: Cut::NONE }])?;
+/// store.put_many(&[Object { id, kind: Kind::Commit, bytes, links: &[], generation: 1, cut: Cut::NONE, base: None }])?;
 /// let edit = RefEdit { name: "heads/main".into(), expected: None, new: Some(id) };
 /// store.compare_and_swap(std::slice::from_ref(&edit), Durability::Sync)?;
 ///

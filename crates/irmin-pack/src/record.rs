@@ -51,6 +51,7 @@ pub(crate) fn encode(
 pub(crate) fn recut(out: &mut Vec<u8>, place: Place, record: &Record<'_>, cut: Cut) {
     let keys = vec![irmin_core::Key::from(irmin_core::Id::NULL); record.links.len()];
     let object = Object {
+        base: None,
         id: irmin_core::Id::NULL,
         kind: record.kind,
         bytes: record.payload,
@@ -197,6 +198,7 @@ mod tests {
     fn encoded(kind: Kind, generation: u32, links: &[Option<Locator>], payload: &[u8]) -> Vec<u8> {
         let keys = vec![Key::from(Id::of(b"")); links.len()];
         let object = Object {
+            base: None,
             cut: Cut::NONE,
             id: Id::of(payload),
             kind,

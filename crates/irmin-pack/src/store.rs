@@ -35,7 +35,7 @@ use crate::sync::{Deferred, SyncPoint};
 /// let store = PackStore::create(dir.path(), Options::default())?;
 /// let bytes = b"an encoded commit";
 /// let id = Id::of(bytes);
-/// store.put_many(&[Object { id, kind: Kind::Commit, bytes, links: &[], generation: 1, cut: Cut::NONE }])?;
+/// store.put_many(&[Object { id, kind: Kind::Commit, bytes, links: &[], generation: 1, cut: Cut::NONE, base: None }])?;
 /// let edit = RefEdit { name: "heads/main".into(), expected: None, new: Some(id) };
 /// store.compare_and_swap(&[edit], Durability::Sync)?;
 /// store.close()?;

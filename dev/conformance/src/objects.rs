@@ -233,6 +233,7 @@ fn a_missing_node_hurts_only_its_readers(open: Open<'_>) {
 /// Stores an object of any bytes, for engine checks.
 pub(crate) fn object<'a>(bytes: &'a [u8], links: &'a [irmin_core::Key]) -> Object<'a> {
     Object {
+        base: None,
         cut: irmin_core::Cut::NONE,
         id: Id::of(bytes),
         kind: Kind::Blob,

@@ -230,6 +230,7 @@ fn an_object_that_is_no_commit_is_an_error() {
     let bytes = Bytes::from_static(b"\x01\x01value");
     let id = Id::of(&bytes);
     let object = Object {
+        base: None,
         cut: crate::Cut::NONE,
         id,
         kind: Kind::Blob,

@@ -320,6 +320,7 @@ mod tests {
 
     fn put(store: &MemoryStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
         let object = Object {
+            base: None,
             id: Id::of(bytes),
             kind,
             bytes,

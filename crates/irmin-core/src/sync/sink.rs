@@ -136,6 +136,7 @@ impl<'a> Sink<'a> {
 impl Parcel {
     fn object<'a>(&'a self, links: &'a [Key]) -> Object<'a> {
         Object {
+            base: None,
             id: self.id,
             kind: self.kind,
             bytes: &self.bytes,

@@ -206,6 +206,7 @@ pub(super) fn put_object(
     links: &[Key],
 ) -> Result<Key> {
     let keys = store.put_many(&[Object {
+        base: None,
         cut: crate::Cut::NONE,
         id,
         kind,

@@ -136,6 +136,7 @@ fn put_batch(
     let objects: Vec<_> = batch
         .iter()
         .map(|(_, id, bytes, links)| Object {
+            base: None,
             cut: crate::Cut::NONE,
             id: *id,
             kind: Kind::Node,

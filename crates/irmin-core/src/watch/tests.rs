@@ -176,6 +176,7 @@ fn commits_whose_contents_are_not_kept_are_passed_over() {
         }
         let stored = from.objects().get(&commit.id().into()).unwrap().unwrap();
         let object = Object {
+            base: None,
             id: commit.id(),
             kind: crate::Kind::Commit,
             bytes: &stored.bytes,

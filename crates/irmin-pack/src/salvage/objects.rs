@@ -158,6 +158,7 @@ impl Objects {
             };
             let links: Vec<Key> = links.into_iter().map(|link| self.copied(link)).collect();
             let object = Object {
+                base: None,
                 id: *id,
                 kind: found.kind,
                 bytes: &bytes,

@@ -118,6 +118,7 @@ fn nothing_can_point_to_what_was_collected() {
     for link in [gone, gone.id.into()] {
         let bytes = blob(2, 50);
         let object = Object {
+            base: None,
             id: Id::of(&bytes),
             kind: Kind::Node,
             bytes: &bytes,
@@ -258,6 +259,7 @@ fn a_store_has_version_2_from_the_first_removal_or_cut_on() {
 
     let (dir, store) = self::store();
     let object = Object {
+        base: None,
         id: Id::of(b"cut"),
         kind: Kind::Commit,
         bytes: b"cut",
@@ -296,6 +298,7 @@ fn a_commit_that_is_stored_cut_does_not_hide_a_whole_one_far_back() {
     fill(&store, 100);
     let bytes = blob(2, 50);
     let object = Object {
+        base: None,
         id: whole.id,
         kind: Kind::Commit,
         bytes: &bytes,

@@ -103,6 +103,7 @@ impl Model {
             })
             .collect();
         let object = Object {
+            base: None,
             id,
             kind,
             bytes: &bytes,

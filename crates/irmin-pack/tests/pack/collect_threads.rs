@@ -49,6 +49,7 @@ impl Writer<'_> {
 
     fn put(&self, kind: Kind, bytes: &[u8], links: &[Key]) -> Option<Key> {
         let object = Object {
+            base: None,
             id: Id::of(bytes),
             kind,
             bytes,

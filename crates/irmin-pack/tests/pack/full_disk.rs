@@ -81,6 +81,7 @@ fn commit(store: &PackStore, number: u64) -> Result<Id, StoreError> {
 
 fn object(bytes: &[u8], kind: Kind) -> irmin_core::Object<'_> {
     irmin_core::Object {
+        base: None,
         cut: irmin_core::Cut::NONE,
         id: Id::of(bytes),
         kind,

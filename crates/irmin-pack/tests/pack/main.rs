@@ -32,6 +32,7 @@ fn small_segments() -> Options {
 
 fn put(store: &PackStore, kind: Kind, bytes: &[u8], links: &[Key]) -> Key {
     let object = Object {
+        base: None,
         cut: irmin_core::Cut::NONE,
         id: Id::of(bytes),
         kind,

@@ -28,6 +28,7 @@ fn apply(engine: &dyn Engine, keys: &mut Vec<Key>, step: &Step) -> String {
             let bytes = vec![*seed; usize::from(*length)];
             let links: Vec<Key> = keys.iter().rev().take(3).copied().collect();
             let object = Object {
+                base: None,
                 cut: irmin_core::Cut::NONE,
                 id: Id::of(&bytes),
                 kind: if seed % 4 == 0 {

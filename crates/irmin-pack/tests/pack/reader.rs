@@ -344,6 +344,7 @@ fn writing_through_a_reader_is_refused() {
     commit(&store, 0..1);
     let reader = open(dir.path());
     let object = |bytes| Object {
+        base: None,
         cut: Cut::NONE,
         id: Id::of(bytes),
         kind: Kind::Commit,

@@ -247,6 +247,7 @@ impl Life {
         for draft in objects {
             let links: Vec<Key> = draft.links.iter().map(|id| self.key(id)).collect();
             let object = Object {
+                base: None,
                 id: draft.id,
                 kind: draft.kind,
                 bytes: &draft.bytes,

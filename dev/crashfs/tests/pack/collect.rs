@@ -41,6 +41,7 @@ impl Script {
         links: &[Key],
     ) -> Result<Option<Key>, StoreError> {
         let object = Object {
+            base: None,
             id: Id::of(bytes),
             kind,
             bytes,

@@ -39,6 +39,7 @@ fn sample(checkpoint_bytes: u32) -> Sample {
         let bytes = vec![number; 60 + usize::from(number)];
         let links: Vec<Key> = objects.iter().rev().take(2).map(|(key, _)| *key).collect();
         let object = Object {
+            base: None,
             cut: irmin_core::Cut::NONE,
             id: Id::of(&bytes),
             kind: if number % 3 == 2 {
@@ -81,6 +82,7 @@ fn collected(checkpoint_bytes: u32) -> Sample {
     for number in 0..6u8 {
         let bytes = [number, 2, 3].repeat(20);
         let object = Object {
+            base: None,
             cut: irmin_core::Cut::NONE,
             id: Id::of(&bytes),
             kind: Kind::Blob,

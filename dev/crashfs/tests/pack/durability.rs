@@ -24,6 +24,7 @@ fn commit(store: &PackStore, number: u8, durability: Durability) {
     let bytes = [number; 100];
     let id = Id::of(&bytes);
     let object = Object {
+        base: None,
         cut: irmin_core::Cut::NONE,
         id,
         kind: Kind::Commit,

@@ -26,6 +26,7 @@ fn commit(store: &PackStore, name: &str, text: &str) -> Result<RefOutcome, Store
     let id = Id::of(text.as_bytes());
     let expected = store.get_ref(name)?;
     store.put_many(&[Object {
+        base: None,
         cut: irmin_core::Cut::NONE,
         id,
         kind: Kind::Commit,

@@ -37,6 +37,7 @@ pub(crate) fn commit(
 ) -> Result<Id, StoreError> {
     let id = Id::of(bytes);
     let object = Object {
+        base: None,
         cut: irmin_core::Cut::NONE,
         id,
         kind: Kind::Commit,

@@ -15,6 +15,7 @@ fn frames_that_were_cut_off_never_come_back_behind_new_ones() {
     let commit = |store: &PackStore, number: u8| {
         let bytes = [number; 50];
         let object = Object {
+            base: None,
             cut: irmin_core::Cut::NONE,
             id: Id::of(&bytes),
             kind: Kind::Commit,

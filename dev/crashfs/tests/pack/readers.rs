@@ -15,6 +15,7 @@ fn write(store: &PackStore, random: &mut Random, commits: usize) -> Option<()> {
                 .map(|_| u8::try_from(random.below(256)).unwrap())
                 .collect();
             let object = Object {
+                base: None,
                 cut: irmin_core::Cut::NONE,
                 id: Id::of(&bytes),
                 kind,

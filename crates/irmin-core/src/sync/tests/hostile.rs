@@ -10,6 +10,7 @@ use crate::{CommitData, Error, Id, Key, Kind, Object, ObjectStore, RefStore};
 fn put_as(store: &MemoryStore, id: Id, bytes: &[u8], generation: u32, cut: Cut) -> Key {
     let kind = bytes.get(1).copied().and_then(Kind::from_code);
     let object = Object {
+        base: None,
         id,
         kind: kind.unwrap_or(Kind::Blob),
         bytes,

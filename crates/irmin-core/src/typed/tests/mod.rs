@@ -694,6 +694,7 @@ fn a_store_that_fails_is_named_with_the_place() {
     let kept: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let root = store.get(&key).unwrap().unwrap();
     let object = Object {
+        base: None,
         cut: crate::Cut::NONE,
         id: key.id,
         kind: crate::Kind::Node,
