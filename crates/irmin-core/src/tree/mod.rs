@@ -14,6 +14,7 @@ mod link;
 mod list;
 mod lockstep;
 mod nibbles;
+mod origin;
 mod outline;
 mod persist;
 mod stats;
