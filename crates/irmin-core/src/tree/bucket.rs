@@ -13,6 +13,7 @@ use super::blob::{BlobCell, INLINE_BYTES_MAX, Mode};
 use super::chunks::CHUNKED_BYTES_MIN;
 use super::link::{Link, Place, Places};
 use super::origin::Origin;
+use super::rows::{BucketRef, Slot, Slots};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::{Id, Kind};
@@ -22,9 +23,9 @@ pub(crate) const BUCKET_ENTRIES_MAX: usize = 32;
 /// The byte that tells a bucket from an inner node.
 pub(super) const SHAPE_BUCKET: u8 = 0;
 /// Version, kind, shape and number of entries.
-const HEAD_BYTES: usize = 4;
+pub(super) const HEAD_BYTES: usize = 4;
 /// Length of name, tag, length of value.
-const ROW_BYTES: usize = 3;
+pub(super) const ROW_BYTES: usize = 3;
 /// A bucket without entries, as almost every inner node has one.
 const EMPTY: [u8; HEAD_BYTES] = {
     let [version, kind] = header(Kind::Node);
@@ -53,47 +54,6 @@ pub(crate) enum Value {
     Inline(Mode, Bytes),
     Blob(Mode, Arc<BlobCell>),
     Dir(Arc<Link>),
-}
-
-/// An entry seen in place.
-#[derive(Clone, Copy)]
-pub(crate) struct Slot<'a> {
-    /// The part of the name that this bucket keeps.
-    pub(super) suffix: &'a [u8],
-    pub(super) class: Class,
-    pub(super) mode: Mode,
-    /// Where the value lies in the bucket's bytes.
-    value: (usize, usize),
-    bucket: &'a Bucket,
-    sub: usize,
-}
-
-impl<'a> Slot<'a> {
-    /// Returns the bytes of an inline value, shared with the bucket.
-    pub(super) fn inline(&self) -> Bytes {
-        self.bucket.bytes.slice(self.value.0..self.value.1)
-    }
-
-    /// Returns the value's encoding without sharing.
-    pub(super) fn raw(&self) -> &'a [u8] {
-        &self.bucket.bytes[self.value.0..self.value.1]
-    }
-
-    pub(super) fn sub(&self) -> Option<&'a Sub> {
-        if self.class == Class::Inline {
-            None
-        } else {
-            self.bucket.subs.get(self.sub)
-        }
-    }
-
-    pub(super) fn to_value(self) -> Value {
-        match self.sub() {
-            None => Value::Inline(self.mode, self.inline()),
-            Some(Sub::Blob(cell)) => Value::Blob(self.mode, Arc::clone(cell)),
-            Some(Sub::Dir(link)) => Value::Dir(Arc::clone(link)),
-        }
-    }
 }
 
 /// See the module's documentation.
@@ -137,8 +97,14 @@ impl Bucket {
         }
     }
 
+    /// Sees the bucket in place.
+    #[inline]
+    pub(super) fn by_ref(&self) -> BucketRef<'_> {
+        BucketRef::new(&self.bytes, Some(&self.bytes), &self.subs)
+    }
+
     pub(super) fn len(&self) -> usize {
-        usize::from(self.bytes[HEAD_BYTES - 1])
+        self.by_ref().len()
     }
 
     pub(super) fn subs(&self) -> &[Sub] {
@@ -165,25 +131,7 @@ impl Bucket {
 
     /// Visits the entries in order.
     pub(super) fn slots(&self) -> Slots<'_> {
-        let names = HEAD_BYTES + self.len() * ROW_BYTES;
-        let rows = self.bytes[HEAD_BYTES..names].as_chunks::<ROW_BYTES>().0;
-        let names_len: usize = rows.iter().map(|row| usize::from(row[0])).sum();
-        Slots {
-            bucket: self,
-            rows,
-            name: names,
-            value: names + names_len,
-            sub: 0,
-        }
-    }
-
-    /// Finds the entry whose name ends with `suffix`.
-    pub(super) fn find(&self, suffix: &[u8]) -> Option<Slot<'_>> {
-        let is_sought = |slot: &Slot<'_>| {
-            // Names that lie together differ at their ends: this spares most comparisons.
-            slot.suffix.last() == suffix.last() && slot.suffix == suffix
-        };
-        self.slots().find(is_sought)
+        self.by_ref().slots()
     }
 
     /// Adds or replaces an entry; tells whether it is new.
@@ -225,12 +173,8 @@ impl Bucket {
 
     /// Returns the directory link of an entry for changing what is below.
     pub(super) fn dir_mut(&mut self, suffix: &[u8]) -> Option<&mut Arc<Link>> {
-        let slot = self.find(suffix)?;
-        let sub = slot.sub;
-        if slot.class != Class::Dir {
-            return None;
-        }
-        match self.subs.get_mut(sub) {
+        let sub = self.by_ref().find(suffix)?.sub_index;
+        match self.subs.get_mut(sub?) {
             Some(Sub::Dir(link)) => Some(link),
             _ => None,
         }
@@ -276,13 +220,14 @@ impl Bucket {
                 None => None,
             };
             if let Some(id) = id {
-                bytes[slot.value.0..slot.value.0 + Id::BYTES].copy_from_slice(id.as_bytes());
+                let at = slot.value_at;
+                bytes[at..at + Id::BYTES].copy_from_slice(id.as_bytes());
             }
         }
         bytes.into()
     }
 
-    /// Checks stored bytes and makes a bucket of them. Copies nothing.
+    /// Checks stored bytes. Copies nothing.
     pub(super) fn decode(bytes: Bytes, places: &Places) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("node", &bytes);
         reader.header(Kind::Node)?;
@@ -293,11 +238,24 @@ impl Bucket {
         if end != bytes.len() {
             return Err(DecodeError::new("node", end, "bytes after the end"));
         }
-        Ok(Self {
+        Ok(Self::loaded(bytes, subs))
+    }
+
+    /// Makes a bucket of a checked encoding.
+    pub(super) const fn loaded(bytes: Bytes, subs: Vec<Sub>) -> Self {
+        Self {
             bytes,
             subs,
             origin: None,
-        })
+        }
+    }
+
+    /// Returns the encoding if that is all there is: as it was loaded, and pointing nowhere.
+    pub(super) fn into_leaf(self) -> Result<Bytes, Self> {
+        match self.origin.is_none() && self.subs.is_empty() {
+            true => Ok(self.bytes.clone()),
+            false => Err(self),
+        }
     }
 
     /// Returns the part of the encoding from the number of entries on.
@@ -330,39 +288,6 @@ impl Bucket {
     }
 }
 
-/// The entries of a bucket in order.
-pub(super) struct Slots<'a> {
-    bucket: &'a Bucket,
-    rows: &'a [[u8; ROW_BYTES]],
-    name: usize,
-    value: usize,
-    sub: usize,
-}
-
-impl<'a> Iterator for Slots<'a> {
-    type Item = Slot<'a>;
-
-    fn next(&mut self) -> Option<Slot<'a>> {
-        let (&[name_len, tag, value_len], rest) = self.rows.split_first()?;
-        let name_end = self.name + usize::from(name_len);
-        let value_end = self.value + usize::from(value_len);
-        let (class, mode) = tag_parts(tag).unwrap_or((Class::Inline, Mode::Normal));
-        let slot = Slot {
-            suffix: &self.bucket.bytes[self.name..name_end],
-            class,
-            mode,
-            value: (self.value, value_end),
-            bucket: self.bucket,
-            sub: self.sub,
-        };
-        self.rows = rest;
-        self.name = name_end;
-        self.value = value_end;
-        self.sub += usize::from(class != Class::Inline);
-        Some(slot)
-    }
-}
-
 /// Where an entry begins in each of the bucket's regions.
 #[derive(Clone, Copy)]
 struct At {
@@ -377,8 +302,8 @@ impl At {
         let slots = bucket.slots();
         Self {
             row: HEAD_BYTES,
-            name: slots.name,
-            value: slots.value,
+            name: slots.name_at,
+            value: slots.value_at,
             sub: 0,
         }
     }
@@ -387,7 +312,7 @@ impl At {
         Self {
             row: self.row + ROW_BYTES,
             name: self.name + slot.suffix.len(),
-            value: slot.value.1,
+            value: slot.value_at + slot.value.len(),
             sub: self.sub + usize::from(slot.class != Class::Inline),
         }
     }
@@ -430,7 +355,7 @@ fn put_value(out: &mut Vec<u8>, value: &Value) -> u8 {
     ((class as u8) << 4) | mode.code()
 }
 
-fn tag_parts(tag: u8) -> Option<(Class, Mode)> {
+pub(super) fn tag_parts(tag: u8) -> Option<(Class, Mode)> {
     let class = match tag >> 4 {
         0 => Class::Inline,
         1 => Class::Blob,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bucket::{Slot, Sub, Value};
+use super::bucket::{Sub, Value};
 use super::link::Link;
+use super::rows::Slot;
 use super::{Entry, Tree, dir};
 use crate::error::{Error, Result};
 use crate::{Path, Step};

@@ -3,7 +3,7 @@
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
-use super::inner::Links;
+use super::branches::Links;
 use super::node::Node;
 use super::origin::Origin;
 use crate::error::{DecodeError, Error, Result};

@@ -11,7 +11,7 @@ use super::cursor::Cursor;
 use super::inner::Inner;
 use super::link::{Link, LinkRef, load_all};
 use super::nibbles::NameBuf;
-use super::node::Node;
+use super::node::Seen;
 use super::{Entry, Tree, dir};
 use crate::error::Result;
 use crate::{Path, STEP_BYTES_MAX, Step};
@@ -141,9 +141,9 @@ impl<'a, const K: usize> Lockstep<'a, K> {
                     .link
                     .damaged("no entries where the node above has some"));
             }
-            match node {
-                Node::Inner(inner) => inners[index] = Some((*side, inner.as_ref())),
-                Node::Bucket(_) => return self.compare_entries(&item),
+            match node.see() {
+                Seen::Inner(inner) => inners[index] = Some((*side, inner)),
+                Seen::Bucket(_) => return self.compare_entries(&item),
             }
         }
         self.branch(item, inners)

@@ -1,6 +1,7 @@
 //! Trees: immutable, ordered maps from steps to blobs and trees; lazy, shared, cheap to clone.
 
 mod blob;
+mod branches;
 mod bucket;
 mod chunks;
 mod cursor;
@@ -18,6 +19,7 @@ mod node;
 mod origin;
 mod outline;
 mod persist;
+mod rows;
 mod stats;
 mod walk;
 
@@ -37,8 +39,8 @@ pub use walk::{Order, Walk, WalkOptions};
 
 use crate::error::{Error, Result};
 use crate::{Id, Key, ObjectStore, Path, Step};
-use bucket::Slot;
 use link::{Link, Place, Store};
+use rows::Slot;
 
 /// An immutable tree of blobs, as a value: clone it to keep a version, edit the clone.
 ///

@@ -24,7 +24,7 @@ pub(super) fn hash(root: &Link) -> Result<()> {
     {
         for link in level.iter().filter(|link| link.known_id().is_none()) {
             if let Some(node) = link.loaded() {
-                node.set_id(Id::of(&encode(node)));
+                node.set_id(Id::of(&node.encode()));
             }
         }
     }
@@ -72,13 +72,6 @@ fn levels<'a>(
     Ok(levels)
 }
 
-fn encode(node: &Node) -> Bytes {
-    match node {
-        Node::Bucket(bucket) => bucket.encode(),
-        Node::Inner(inner) => inner.encode(),
-    }
-}
-
 /// Stores the large values that the nodes of a level brought along.
 fn put_blobs(store: &dyn ObjectStore, from: &Store, level: &[LinkRef<'_>]) -> Result<()> {
     let target = store.store_id();
@@ -123,7 +116,7 @@ fn put_nodes(store: &dyn ObjectStore, level: &[LinkRef<'_>]) -> Result<Option<Ke
     let mut last = None;
     for link in level {
         let Some(node) = link.loaded() else { continue };
-        let bytes = encode(node);
+        let bytes = node.encode();
         size += bytes.len();
         batch.push(Pending {
             node,
