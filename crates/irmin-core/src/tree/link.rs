@@ -126,10 +126,6 @@ impl Link {
         self.by_ref().known_id()
     }
 
-    pub(super) fn key_in(&self, store: StoreId) -> Option<Key> {
-        self.by_ref().key_in(store)
-    }
-
     pub(super) fn place(&self) -> Option<(Id, Place)> {
         self.by_ref().place()
     }

@@ -20,6 +20,7 @@ mod origin;
 mod outline;
 mod persist;
 mod rows;
+mod run;
 mod stats;
 mod walk;
 
@@ -34,6 +35,7 @@ pub use list::Listing;
 pub(crate) use lockstep::{Row, lockstep};
 pub(crate) use node::node_links;
 pub(crate) use outline::{Dots, Target, chunk_list, outline};
+pub(crate) use persist::Staged;
 pub use stats::TreeStats;
 pub use walk::{Order, Walk, WalkOptions};
 
@@ -211,7 +213,12 @@ impl Tree {
     /// [`Error::Store`] when the store fails, [`Error::Missing`] when the other store lacks
     /// something.
     pub fn persist(&self, store: &Arc<dyn ObjectStore>) -> Result<Key> {
-        persist::persist(self, store)
+        persist::persist(self, store.as_ref())
+    }
+
+    /// Hashes what a store does not have of the tree, for a commit to be stored with it.
+    pub(crate) fn stage<'a>(&'a self, store: &'a dyn ObjectStore) -> Result<Staged<'a>> {
+        persist::stage(self, store)
     }
 
     /// Returns this tree as the store has it that it was just persisted to under `key`.

@@ -49,7 +49,7 @@ impl<'a> BucketRef<'a> {
     }
 
     #[inline]
-    fn rows(self) -> &'a [[u8; ROW_BYTES]] {
+    pub(super) fn rows(self) -> &'a [[u8; ROW_BYTES]] {
         let end = HEAD_BYTES + self.len() * ROW_BYTES;
         self.bytes[HEAD_BYTES..end].as_chunks().0
     }
