@@ -118,7 +118,7 @@ impl Life {
         let more = self.random.below(6000);
         Options {
             segment_bytes: 1500 + u32::try_from(more).unwrap_or_default(),
-            map: more % 2 == 0,
+            map: more.is_multiple_of(2),
             pending_bytes: 300 + self.random.below(2000),
             cache_bytes: 4000,
             checkpoint_bytes: [0, 500, 100_000][self.random.below(3)],
