@@ -84,7 +84,8 @@ impl MemoryStore {
 
     fn put(&self, object: &Object<'_>) -> Key {
         let (number, shard) = self.shard(&object.id);
-        let (slot, is_new) = write(shard).insert(object);
+        let links = object.links.iter().map(|link| self.place(link)).collect();
+        let (slot, is_new) = write(shard).insert(object, links);
         if is_new && object.kind == Kind::Commit {
             write(&self.commits).insert(object.id);
         }
@@ -92,6 +93,15 @@ impl MemoryStore {
             id: object.id,
             locator: locator(slot, number),
         }
+    }
+
+    /// Returns the place of an object, looked up where the caller does not know it.
+    fn place(&self, key: &Key) -> Option<Locator> {
+        key.locator.or_else(|| {
+            let (number, shard) = self.shard(&key.id);
+            let slot = *read(shard).index.get(&key.id)?;
+            locator(slot, number)
+        })
     }
 }
 
@@ -290,7 +300,7 @@ struct Slot {
 
 impl Shard {
     /// Returns the slot of the object and whether it was added now.
-    fn insert(&mut self, object: &Object<'_>) -> (usize, bool) {
+    fn insert(&mut self, object: &Object<'_>, links: Box<[Option<Locator>]>) -> (usize, bool) {
         if let Some(&number) = self.index.get(&object.id) {
             if let Some(Some(slot)) = self.slots.get_mut(number) {
                 slot.find_again(object);
@@ -302,7 +312,7 @@ impl Shard {
         self.slots.push(Some(Slot {
             id: object.id,
             bytes: Bytes::copy_from_slice(object.bytes),
-            links: object.links.iter().map(|link| link.locator).collect(),
+            links,
             generation: object.generation,
             cut: object.cut,
             is_new: true,

@@ -2,6 +2,7 @@
 
 mod blob;
 mod bucket;
+mod builder;
 mod chunks;
 mod cursor;
 mod diff;
@@ -22,6 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use blob::{Blob, INLINE_BYTES_MAX, Mode};
+pub use builder::TreeBuilder;
 pub use diff::{Change, Difference};
 pub use entry::{Entry, EntryKind};
 pub(crate) use link::node_links;
