@@ -211,7 +211,7 @@ pub(super) fn remove(link: &mut Link, store: &Store, name: &[u8], position: usiz
 
 /// Makes one bucket of an inner node that has become small. Its children are buckets; `name` leads
 /// through the node.
-fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<Bucket> {
+pub(super) fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<Bucket> {
     load_all(
         store,
         &inner

@@ -79,6 +79,11 @@ impl Inner {
         self.terminal.take_subs()
     }
 
+    /// Returns which half bytes have a child: bit n is the half byte n.
+    pub(super) const fn bitmap(&self) -> u16 {
+        self.bitmap
+    }
+
     /// Visits the half bytes that have a child, in order, which is the order of the children.
     pub(super) fn branches(&self) -> impl Iterator<Item = u8> + use<> {
         let bitmap = self.bitmap;
