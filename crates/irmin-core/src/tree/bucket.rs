@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::blob::{BlobCell, INLINE_BYTES_MAX, Mode};
 use super::chunks::CHUNKED_BYTES_MIN;
-use super::link::{Link, Place as StoredPlace, Places};
+use super::link::{Link, Place, Places};
 use super::origin::Origin;
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
@@ -101,16 +101,17 @@ impl<'a> Slot<'a> {
 pub(crate) struct Bucket {
     bytes: Bytes,
     subs: Vec<Sub>,
-    origin: Origin,
+    /// Unless the bucket is as it was loaded.
+    origin: Option<Box<Origin>>,
 }
 
 impl Bucket {
-    /// Returns the bucket without entries. Allocates nothing.
-    pub(super) fn empty() -> Self {
+    /// Returns what stands for a bucket where there is none.
+    pub(super) const fn empty() -> Self {
         Self {
             bytes: Bytes::from_static(&EMPTY),
             subs: Vec::new(),
-            origin: Origin::default(),
+            origin: None,
         }
     }
 
@@ -132,7 +133,7 @@ impl Bucket {
         Self {
             bytes: [&head[..], &rows, &names, &values].concat().into(),
             subs,
-            origin: Origin::default(),
+            origin: Some(Box::default()),
         }
     }
 
@@ -148,20 +149,18 @@ impl Bucket {
         std::mem::take(&mut self.subs)
     }
 
-    pub(super) const fn origin(&self) -> &Origin {
-        &self.origin
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
     }
 
-    /// Notes that what a store has, if `place` says so, is about to be changed.
-    pub(super) fn will_change(&mut self, place: Option<StoredPlace>) {
-        self.origin.change(place, &self.bytes);
-    }
-
-    /// Notes that the bucket was stored with this encoding.
-    pub(super) fn was_stored(&self, encoded: Bytes) {
-        // Without subs, it keeps these very bytes.
-        self.origin
-            .store((!self.subs.is_empty()).then_some(encoded));
+    /// Notes that the bucket is about to be changed; `place` is where it is stored if it has no
+    /// origin.
+    pub(super) fn will_change(&mut self, place: Option<Place>) {
+        self.origin = Some(Origin::changed(
+            self.origin.take(),
+            place,
+            Some(&self.bytes),
+        ));
     }
 
     /// Visits the entries in order.
@@ -191,7 +190,7 @@ impl Bucket {
     pub(super) fn put(&mut self, suffix: &[u8], value: Value) -> bool {
         let mut value_bytes = Vec::new();
         let tag = put_value(&mut value_bytes, &value);
-        let mut at = Place::start(self);
+        let mut at = At::start(self);
         let mut found = None;
         for slot in self.slots() {
             match slot.suffix.cmp(suffix) {
@@ -212,7 +211,7 @@ impl Bucket {
 
     /// Removes an entry; tells whether it was there.
     pub(super) fn remove(&mut self, suffix: &[u8]) -> bool {
-        let mut at = Place::start(self);
+        let mut at = At::start(self);
         for slot in self.slots() {
             let next = at.after(&slot);
             if slot.suffix == suffix {
@@ -240,8 +239,8 @@ impl Bucket {
     /// Replaces the rows, names, values and subs between two places.
     fn splice(
         &mut self,
-        from: Place,
-        to: Place,
+        from: At,
+        to: At,
         new: Option<([u8; ROW_BYTES], &[u8], &[u8])>,
         sub: Option<Sub>,
     ) {
@@ -284,7 +283,7 @@ impl Bucket {
     }
 
     /// Checks stored bytes and makes a bucket of them. Copies nothing.
-    pub(super) fn decode(bytes: Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn decode(bytes: Bytes, places: &Places) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("node", &bytes);
         reader.header(Kind::Node)?;
         if reader.u8()? != SHAPE_BUCKET {
@@ -297,7 +296,7 @@ impl Bucket {
         Ok(Self {
             bytes,
             subs,
-            origin: Origin::stored(None),
+            origin: None,
         })
     }
 
@@ -310,7 +309,7 @@ impl Bucket {
     pub(super) fn decode_payload(
         bytes: &Bytes,
         from: usize,
-        places: Places<'_>,
+        places: &Places,
     ) -> Result<(Self, usize), DecodeError> {
         let mut reader = Reader::new("node", bytes);
         reader.take(from)?;
@@ -324,7 +323,7 @@ impl Bucket {
             Self {
                 bytes: whole.into(),
                 subs,
-                origin: Origin::default(),
+                origin: None,
             },
             end,
         ))
@@ -366,14 +365,14 @@ impl<'a> Iterator for Slots<'a> {
 
 /// Where an entry begins in each of the bucket's regions.
 #[derive(Clone, Copy)]
-struct Place {
+struct At {
     row: usize,
     name: usize,
     value: usize,
     sub: usize,
 }
 
-impl Place {
+impl At {
     fn start(bucket: &Bucket) -> Self {
         let slots = bucket.slots();
         Self {
@@ -446,7 +445,7 @@ fn tag_parts(tag: u8) -> Option<(Class, Mode)> {
 /// Checks rows, names and values from the number of entries on; returns the end and the subs.
 fn decode_entries(
     reader: &mut Reader<'_>,
-    places: Places<'_>,
+    places: &Places,
 ) -> Result<(usize, Vec<Sub>), DecodeError> {
     let count = usize::from(reader.u8()?);
     if count > BUCKET_ENTRIES_MAX {

@@ -79,15 +79,16 @@ impl<'a> Visitor<'a, 3> for Combine<'a, '_> {
     }
 
     fn look(&mut self, dir: usize, name: &NameBuf, sides: &[Option<Side<'a>>; 3]) -> bool {
-        let [base, Some(ours), Some(theirs)] = sides else {
+        let [Some(base), Some(ours), Some(theirs)] = sides else {
             return true;
         };
-        let is_ours_unchanged = base.as_ref().is_some_and(|base| base.same(ours));
-        let are_whole_nodes = ours.skipped == 0 && theirs.skipped == 0;
-        if !self.can_share || !is_ours_unchanged || !are_whole_nodes || name.nibbles() == 0 {
+        if !self.can_share || !base.same(ours) || !ours.is_child() {
             return true;
         }
-        let graft = Graft::new(name, *theirs);
+        let Some(child) = theirs.as_child() else {
+            return true;
+        };
+        let graft = Graft::new(name, child);
         self.edits(dir).grafts.push(graft);
         false
     }
@@ -158,7 +159,7 @@ impl Tree {
     fn put_entry(&self, root: &mut Link, name: &[u8], value: Option<Value>) -> Result<()> {
         let Some(value) = value else {
             if dir::find(root, &self.store, name)?.is_some() {
-                dir::remove(root, &self.store, name, 0)?;
+                dir::remove(root, &self.store, name)?;
             }
             return Ok(());
         };
@@ -169,7 +170,7 @@ impl Tree {
             *place = Arc::clone(below);
             return Ok(());
         }
-        dir::put(root, &self.store, name, 0, value)?;
+        dir::put(root, &self.store, name, value)?;
         Ok(())
     }
 }

@@ -37,11 +37,11 @@ impl Tree {
         let mut link = Arc::make_mut(&mut self.root);
         for (index, step) in dirs.iter().enumerate() {
             if index >= depth {
-                dir::put(link, &self.store, step, 0, new_dir())?;
+                dir::put(link, &self.store, step, new_dir())?;
             }
             link = subdir(link, &self.store, step)?;
         }
-        dir::put(link, &self.store, last, 0, entry.to_value())?;
+        dir::put(link, &self.store, last, entry.to_value())?;
         Ok(true)
     }
 
@@ -113,7 +113,7 @@ impl Tree {
         for step in dirs {
             link = subdir(link, &self.store, step)?;
         }
-        dir::remove(link, &self.store, last, 0)
+        dir::remove(link, &self.store, last)
     }
 
     /// Returns an entry that this tree can hold: of no store, or of the same one. A part of

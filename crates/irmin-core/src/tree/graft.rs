@@ -1,10 +1,13 @@
 //! Putting whole parts of another tree's directory into the place of a directory's own.
 
+use std::sync::Arc;
+
 use super::bucket::BUCKET_ENTRIES_MAX;
-use super::dir::{WRONG_COUNT, gather};
-use super::link::{Link, Node, Store};
-use super::lockstep::Side;
+use super::dir::gather;
+use super::inner::Child;
+use super::link::{Link, Store};
 use super::nibbles::{NameBuf, nibble};
+use super::node::Node;
 use crate::error::Result;
 use crate::short::Short;
 
@@ -12,15 +15,15 @@ use crate::short::Short;
 pub(super) struct Graft<'a> {
     name: Short,
     halves: usize,
-    side: Side<'a>,
+    child: Child<'a>,
 }
 
 impl<'a> Graft<'a> {
-    pub(super) fn new(name: &NameBuf, side: Side<'a>) -> Self {
+    pub(super) fn new(name: &NameBuf, child: Child<'a>) -> Self {
         Self {
             name: Short::new(name.bytes()),
             halves: name.nibbles(),
-            side,
+            child,
         }
     }
 }
@@ -28,39 +31,38 @@ impl<'a> Graft<'a> {
 /// Replaces nodes of a directory. Each node above is changed once. What is replaced is not read.
 pub(super) fn graft(root: &mut Link, store: &Store, grafts: &mut [Graft<'_>]) -> Result<()> {
     grafts.sort_by(|left, right| left.name.cmp(&right.name));
-    graft_at(root, store, 0, grafts)
+    match grafts {
+        [] => Ok(()),
+        _ => graft_at(root.node_mut(store)?, store, 0, grafts),
+    }
 }
 
 /// Replaces nodes below one that starts at `position`. Goes as deep as a name has half bytes.
-fn graft_at(link: &mut Link, store: &Store, position: usize, grafts: &[Graft<'_>]) -> Result<()> {
-    let Some(first) = grafts.first() else {
+fn graft_at(node: &mut Node, store: &Store, position: usize, grafts: &[Graft<'_>]) -> Result<()> {
+    let (Node::Inner(inner), Some(first)) = (&mut *node, grafts.first()) else {
         return Ok(());
     };
-    let node = link.node_mut(store)?;
-    let Node::Inner(inner) = node else {
-        return Err(link.damaged(WRONG_COUNT));
-    };
+    let inner = Arc::make_mut(inner);
     let at = position + inner.prefix.len();
+    let here = grafts.iter().filter(|graft| graft.halves == at + 1);
+    let mut here = here.map(|graft| graft.child).peekable();
+    if here.peek().is_some() {
+        inner.replace_children(here);
+    }
     for group in grafts.chunk_by(|left, right| nibble(&left.name, at) == nibble(&right.name, at)) {
-        let Some(child) = group
-            .first()
-            .and_then(|g| inner.child_mut(nibble(&g.name, at)))
-        else {
+        let Some(first) = group.first().filter(|first| first.halves > at + 1) else {
             continue;
         };
-        match group {
-            [graft] if graft.halves == at + 1 => {
-                child.link = graft.side.link.clone();
-                child.len = graft.side.len;
-            }
-            _ => {
-                graft_at(&mut child.link, store, at + 1, group)?;
-                child.len = child.link.node(store)?.len();
-            }
+        let len = inner.len();
+        if let Some(child) = inner.child_mut(nibble(&first.name, at), store)? {
+            let before = child.len();
+            graft_at(child, store, at + 1, group)?;
+            let after = child.len();
+            inner.set_len(len - before + after);
         }
     }
     if inner.len() <= BUCKET_ENTRIES_MAX as u64 {
-        *node = Node::Bucket(gather(inner, store, &first.name, position)?);
+        *node = gather(inner, store, &first.name, position)?.into();
     }
     Ok(())
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use super::bucket::{Slot, Sub};
 use super::dir::WRONG_COUNT;
-use super::inner::Inner;
-use super::link::{Link, Node, Store, load_all};
+use super::inner::{Child, Inner};
+use super::link::{Link, LinkRef, Store, load_all};
 use super::nibbles::NameBuf;
+use super::node::Node;
 use super::{Entry, Tree};
 use crate::error::Result;
 use crate::short::Short;
@@ -41,16 +42,26 @@ pub(super) trait Visitor<'a, const K: usize> {
 /// the part already.
 #[derive(Clone, Copy)]
 pub(super) struct Side<'a> {
-    pub(super) link: &'a Link,
-    /// The number of entries, as the node above says; 0 at the root of a directory.
-    pub(super) len: u64,
+    pub(super) link: LinkRef<'a>,
+    /// The node above and the half byte that leads from there; none at the root of a directory.
+    above: Option<(&'a Inner, u8)>,
     pub(super) skipped: usize,
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
     pub(super) fn same(&self, other: &Self) -> bool {
-        self.skipped == other.skipped
-            && (std::ptr::eq(self.link, other.link) || self.link.same(other.link))
+        self.skipped == other.skipped && (self.link.is(other.link) || self.link.same(other.link))
+    }
+
+    /// Tells whether this is the whole of a node below another one.
+    pub(super) const fn is_child(&self) -> bool {
+        self.above.is_some() && self.skipped == 0
+    }
+
+    /// Returns the node as a child of the one above, if it is whole and below another one.
+    pub(super) fn as_child(&self) -> Option<Child<'a>> {
+        let (above, branch) = self.above.filter(|_| self.skipped == 0)?;
+        above.children().find(|child| child.branch == branch)
     }
 }
 
@@ -133,9 +144,9 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
     /// Goes into a directory.
     fn enter(&mut self, above: usize, name: Short, depth: usize, roots: [Option<&'a Link>; K]) {
         self.name.truncate(0);
-        let side = |link| Side {
-            link,
-            len: 0,
+        let side = |link: &'a Link| Side {
+            link: link.by_ref(),
+            above: None,
             skipped: 0,
         };
         let dir = self.dirs.len();
@@ -186,7 +197,7 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
             let sides = items
                 .iter()
                 .flat_map(|item| item.sides.iter().zip(&self.trees));
-            let missing: Vec<&Link> = sides
+            let missing: Vec<LinkRef<'a>> = sides
                 .filter(|(_, of)| one_store(of, tree))
                 .filter_map(|(side, _)| side.map(|side| side.link))
                 .filter(|link| link.loaded().is_none())
@@ -203,8 +214,8 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
             let Some(side) = side else { continue };
             let node = side.link.node(&self.trees[index].store)?;
             check(side, node, item.halves)?;
-            match node.as_ref() {
-                Node::Inner(inner) => inners[index] = Some((*side, inner)),
+            match node {
+                Node::Inner(inner) => inners[index] = Some((*side, &**inner)),
                 Node::Bucket(_) => has_bucket = true,
             }
         }
@@ -255,8 +266,8 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
                 };
                 sides[index] = match rest.get(shared) {
                     None => inner.child(branch).map(|child| Side {
-                        link: &child.link,
-                        len: child.len,
+                        link: child,
+                        above: Some((inner, branch)),
                         skipped: 0,
                     }),
                     Some(next) if *next == branch => Some(Side {
@@ -280,7 +291,7 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
         let mut lists = [const { None }; K];
         for (index, side) in item.sides.iter().enumerate() {
             let Some(side) = side else { continue };
-            if let Node::Bucket(bucket) = side.link.node(&self.trees[index].store)?.as_ref() {
+            if let Node::Bucket(bucket) = side.link.node(&self.trees[index].store)? {
                 lists[index] = Some(bucket.slots().map(|slot| (slot.suffix, slot)).peekable());
             }
         }
@@ -353,7 +364,7 @@ fn one_store(left: &Tree, right: &Tree) -> bool {
 }
 
 /// Refuses what is damaged so that the walk might not end.
-fn check(side: &Side<'_>, node: &Arc<Node>, halves: usize) -> Result<()> {
+fn check(side: &Side<'_>, node: &Node, halves: usize) -> Result<()> {
     if halves > 2 * STEP_BYTES_MAX {
         return Err(side.link.damaged("deeper than names are long"));
     }
@@ -393,11 +404,15 @@ fn next_row<'a, N: Ord + Clone, const K: usize>(
 }
 
 /// Returns all entries of a part of a directory with their names, in order; `name` leads to it.
-fn all_slots<'a>(root: &'a Link, store: &Store, name: NameBuf) -> Result<Vec<(Vec<u8>, Slot<'a>)>> {
+fn all_slots<'a>(
+    root: LinkRef<'a>,
+    store: &Store,
+    name: NameBuf,
+) -> Result<Vec<(Vec<u8>, Slot<'a>)>> {
     let mut slots = Vec::new();
     let mut stack = vec![(root, name)];
     while let Some((link, mut name)) = stack.pop() {
-        let inner = match link.node(store)?.as_ref() {
+        let inner = match link.node(store)? {
             Node::Inner(inner) => inner,
             Node::Bucket(bucket) => {
                 let named = |slot: Slot<'a>| (name.with_suffix(slot.suffix), slot);
@@ -412,24 +427,16 @@ fn all_slots<'a>(root: &'a Link, store: &Store, name: NameBuf) -> Result<Vec<(Ve
         if let Some(slot) = inner.terminal().slots().next() {
             slots.push((name.whole_bytes().to_vec(), slot));
         }
-        let children = inner.children();
-        load_all(
-            store,
-            &children.iter().map(|child| &child.link).collect::<Vec<_>>(),
-        )?;
-        for (branch, child) in inner
-            .branches()
-            .zip(children)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-        {
+        let children: Vec<_> = inner.children().collect();
+        let links: Vec<_> = children.iter().map(|child| child.link).collect();
+        load_all(store, &links)?;
+        for child in children.into_iter().rev() {
             if child.link.node(store)?.len() != child.len {
                 return Err(child.link.damaged(WRONG_COUNT));
             }
             let mut below = name.clone();
-            below.push(branch);
-            stack.push((&child.link, below));
+            below.push(child.branch);
+            stack.push((child.link, below));
         }
     }
     Ok(slots)

@@ -1,14 +1,13 @@
 //! Hashing and storing what was changed, level by level from the bottom.
 
 use std::collections::HashSet;
-use std::ptr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::blob::{Blob, BlobCell, Data, Mode, encode_blob};
-use super::inner::link_keys;
-use super::link::{Link, Node, Place, Ref, Store, load_all};
+use super::link::{Link, LinkRef, Place, Store, load_all};
+use super::node::{Node, Ref, link_keys};
 use super::origin::Stored;
 use super::{Tree, chunks};
 use crate::error::{Error, Result};
@@ -19,13 +18,13 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// Sees to it that the ids of a node and all below are known.
 pub(super) fn hash(root: &Link) -> Result<()> {
-    for level in levels(root, &None, &|link| link.known_id().is_some())?
+    for level in levels(root.by_ref(), &None, &|link| link.known_id().is_some())?
         .iter()
         .rev()
     {
         for link in level.iter().filter(|link| link.known_id().is_none()) {
             if let Some(node) = link.loaded() {
-                link.set_id(Id::of(&encode(node)));
+                node.set_id(Id::of(&encode(node)));
             }
         }
     }
@@ -35,11 +34,11 @@ pub(super) fn hash(root: &Link) -> Result<()> {
 /// See [`Tree::persist`].
 pub(super) fn persist(tree: &Tree, store: &Arc<dyn ObjectStore>) -> Result<Key> {
     let target = store.store_id();
-    let done = |link: &Link| link.key_in(target).is_some();
-    let levels = levels(&tree.root, &tree.store, &done)?;
+    let done = |link: LinkRef<'_>| link.key_in(target).is_some();
+    let levels = levels(tree.root.by_ref(), &tree.store, &done)?;
     let mut root = tree.root.key_in(target);
     for mut level in levels.into_iter().rev() {
-        level.retain(|link| !done(link));
+        level.retain(|link| !done(*link));
         put_blobs(store.as_ref(), &tree.store, &level)?;
         root = put_nodes(store.as_ref(), &level)?;
     }
@@ -50,19 +49,19 @@ pub(super) fn persist(tree: &Tree, store: &Arc<dyn ObjectStore>) -> Result<Key> 
 /// them are loaded. One that several directories share is there once for each depth, not for each
 /// path: there are 2 to the power of n paths in a tree that was put into itself twice, n times.
 fn levels<'a>(
-    root: &'a Link,
+    root: LinkRef<'a>,
     store: &Store,
-    done: &dyn Fn(&Link) -> bool,
-) -> Result<Vec<Vec<&'a Link>>> {
+    done: &dyn Fn(LinkRef<'_>) -> bool,
+) -> Result<Vec<Vec<LinkRef<'a>>>> {
     let mut levels = Vec::new();
     let mut level = vec![root];
-    level.retain(|link| !done(link));
+    level.retain(|link| !done(*link));
     while !level.is_empty() {
         load_all(store, &level)?;
         let (mut next, mut seen) = (Vec::new(), HashSet::new());
         for node in level.iter().filter_map(|link| link.loaded()) {
             node.for_each_ref(&mut |target| match target {
-                Ref::Node(link) if !done(link) && seen.insert(ptr::from_ref(link)) => {
+                Ref::Node(link) if !done(link) && seen.insert(link.address()) => {
                     next.push(link);
                 }
                 _ => {}
@@ -81,7 +80,7 @@ fn encode(node: &Node) -> Bytes {
 }
 
 /// Stores the large values that the nodes of a level brought along.
-fn put_blobs(store: &dyn ObjectStore, from: &Store, level: &[&Link]) -> Result<()> {
+fn put_blobs(store: &dyn ObjectStore, from: &Store, level: &[LinkRef<'_>]) -> Result<()> {
     let target = store.store_id();
     let mut pending: Vec<&Arc<BlobCell>> = Vec::new();
     for node in level.iter().filter_map(|link| link.loaded()) {
@@ -109,7 +108,6 @@ fn put_blobs(store: &dyn ObjectStore, from: &Store, level: &[&Link]) -> Result<(
 
 /// A node on its way into a store.
 struct Pending<'a> {
-    link: &'a Link,
     node: &'a Node,
     id: Id,
     bytes: Bytes,
@@ -118,7 +116,7 @@ struct Pending<'a> {
 }
 
 /// Stores the nodes of a level in batches; returns the key of the last one.
-fn put_nodes(store: &dyn ObjectStore, level: &[&Link]) -> Result<Option<Key>> {
+fn put_nodes(store: &dyn ObjectStore, level: &[LinkRef<'_>]) -> Result<Option<Key>> {
     let target = store.store_id();
     let mut batch = Vec::new();
     let mut size = 0;
@@ -128,12 +126,11 @@ fn put_nodes(store: &dyn ObjectStore, level: &[&Link]) -> Result<Option<Key>> {
         let bytes = encode(node);
         size += bytes.len();
         batch.push(Pending {
-            link,
             node,
             id: link.known_id().unwrap_or_else(|| Id::of(&bytes)),
             bytes,
             links: link_keys(node, target),
-            base: node.origin().base_in(target),
+            base: node.origin().and_then(|origin| origin.base_in(target)),
         });
         if size >= BATCH_BYTES {
             last = put_batch(store, std::mem::take(&mut batch))?;
@@ -151,12 +148,11 @@ fn put_batch(store: &dyn ObjectStore, batch: Vec<Pending<'_>>) -> Result<Option<
     let keys = store.put_many(&objects)?;
     drop(objects);
     for (pending, key) in batch.into_iter().zip(&keys) {
-        pending.node.was_stored(pending.bytes);
-        pending.link.set_id(pending.id);
-        pending.link.set_stored(Place {
+        let place = Place {
             store: store.store_id(),
             locator: key.locator,
-        });
+        };
+        pending.node.was_stored(pending.id, place, pending.bytes);
     }
     Ok(keys.last().copied())
 }
