@@ -25,16 +25,21 @@
 //!   a clean close at most [`Options::checkpoint_bytes`], after a crash at most one segment.
 
 mod active;
+mod bases;
 mod cache;
+mod chain;
 mod collect;
 mod damage;
 mod files;
 mod follow;
 mod frame;
 mod hold_file;
+mod hunks;
 mod layout;
+mod links;
 mod lock;
 mod log;
+mod older;
 mod open;
 mod options;
 mod place;
@@ -63,6 +68,6 @@ pub use frame::{Frame, FrameKind, FramePlace, RefChange};
 pub use irmin_core::{KindStats, StoreStats as Stats, VerifyProgress as Progress, VerifyReport};
 pub use options::Options;
 pub use reader::PackReader;
-pub use record::Record;
+pub use record::{Delta, Record};
 pub use salvage::{Missing, SalvageReport, SalvagedName, salvage};
 pub use store::PackStore;

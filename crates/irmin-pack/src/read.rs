@@ -7,18 +7,20 @@ use irmin_core::{Id, IdPrefix, Key, StoreError, Stored};
 
 use crate::active::Span;
 use crate::cache::Cached;
+use crate::chain::{self, Piece, Whole};
 use crate::damage;
 use crate::files::File;
 use crate::lock::read;
 use crate::log::Log;
-use crate::place::Place;
+use crate::place::{Place, narrow};
 use crate::record::Record;
 use crate::sealed::Sealed;
 use crate::stats::add;
 
 /// What a look into the tables gives.
 enum Found {
-    Stored(Stored),
+    /// The bytes of a record that waits to be written, and where they will be.
+    Pending(Bytes, u32),
     Written(Arc<dyn File>, u32, u32),
     Absent,
 }
@@ -111,20 +113,82 @@ impl Log {
         Ok(None)
     }
 
-    /// Reads and checks a record: from memory, from the cache, or with one positional read.
+    /// Reads and checks an object: from memory, from the cache, or with one positional read for
+    /// each record that it is made from.
     pub(crate) fn read(&self, place: Place) -> Result<Option<Stored>, StoreError> {
         if let Some(stored) = self.cache.get(place) {
             return Ok(Some(stored));
         }
         let epoch = self.cache.epoch();
-        match self.look(place)? {
-            Found::Stored(stored) => Ok(Some(stored)),
-            Found::Absent => Ok(None),
-            Found::Written(file, start, end) => {
-                let cached = self.read_record(&*file, place, start, end)?;
-                Ok(Some(self.cache.insert(place, cached, epoch)))
-            }
+        let Some((bytes, offset)) = self.record(place)? else {
+            return Ok(None);
+        };
+        let record = self.parse(&bytes, place, offset)?;
+        if record.is_remnant {
+            return Ok(None);
         }
+        let (generation, cut) = (record.generation, record.cut);
+        let whole = self.make(Piece::new(record, &bytes, place, offset))?;
+        let whole = Arc::unwrap_or_clone(whole);
+        let cached = Cached {
+            bytes: whole.bytes,
+            links: whole.links,
+            generation,
+            cut,
+            depth: whole.depth,
+        };
+        Ok(Some(self.cache.insert(place, cached, epoch)))
+    }
+
+    /// Reads an object that others are made from: it may be gone as an object.
+    pub(crate) fn base(&self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let piece = self.piece(place)?;
+        piece.map(|piece| self.make(piece)).transpose()
+    }
+
+    /// Makes the object of a record that was read.
+    pub(crate) fn make(&self, piece: Piece) -> Result<Arc<Whole>, StoreError> {
+        let made = chain::make(piece, &mut |place| self.piece(place));
+        made.map_err(|unmade| unmade.at(&self.layout))
+    }
+
+    pub(crate) fn piece(&self, place: Place) -> Result<Option<Piece>, StoreError> {
+        if let Some(whole) = self.cache.whole(place) {
+            return Ok(Some(Piece::Whole(Arc::new(whole))));
+        }
+        let Some((bytes, offset)) = self.record(place)? else {
+            return Ok(None);
+        };
+        let record = self.parse(&bytes, place, offset)?;
+        Ok(Some(Piece::new(record, &bytes, place, offset)))
+    }
+
+    fn parse<'a>(
+        &self,
+        bytes: &'a Bytes,
+        place: Place,
+        offset: u64,
+    ) -> Result<Record<'a>, StoreError> {
+        Record::parse(bytes, place, offset)
+            .map_err(|damage| damage.at(&self.layout.segment(place.segment)))
+    }
+
+    /// Returns the bytes of a record, or more, and where they are in its segment.
+    fn record(&self, place: Place) -> Result<Option<(Bytes, u64)>, StoreError> {
+        let (file, start, end) = match self.look(place)? {
+            Found::Absent => return Ok(None),
+            Found::Pending(bytes, start) => return Ok(Some((bytes, u64::from(start)))),
+            Found::Written(file, start, end) => (file, start, end),
+        };
+        let offset = u64::from(start);
+        let mut bytes = vec![0; end.saturating_sub(start) as usize];
+        add(&self.counters.reads, 1);
+        if let Err(error) = file.read_at(&mut bytes, offset) {
+            return Err(damage::read(&self.layout.segment(place.segment), offset)(
+                error,
+            ));
+        }
+        Ok(Some((bytes.into(), offset)))
     }
 
     fn look(&self, place: Place) -> Result<Found, StoreError> {
@@ -136,13 +200,10 @@ impl Log {
                 Some(Span::Written(start, end)) => {
                     Found::Written(Arc::clone(&active.file), start, end)
                 }
-                Some(Span::Pending(start)) => {
-                    let bytes = active.pending().get(start..).unwrap_or_default();
-                    let offset = u64::from(active.written.offset) + start as u64;
-                    let record = Record::parse(bytes, place, offset)
-                        .map_err(|damage| damage.at(&active.path))?;
-                    let bytes = Bytes::copy_from_slice(record.payload);
-                    Found::Stored(cached(bytes, record).stored())
+                Some(Span::Pending(start, end)) => {
+                    let bytes = active.pending().get(start..end).unwrap_or_default();
+                    let offset = active.written.offset.saturating_add(narrow(start));
+                    Found::Pending(Bytes::copy_from_slice(bytes), offset)
                 }
             });
         }
@@ -160,31 +221,6 @@ impl Log {
             end,
         ))
     }
-
-    /// The span may hold more than the record: the end of its frame.
-    fn read_record(
-        &self,
-        file: &dyn File,
-        place: Place,
-        start: u32,
-        end: u32,
-    ) -> Result<Cached, StoreError> {
-        let path = || self.layout.segment(place.segment);
-        let offset = u64::from(start);
-        let mut bytes = vec![0; end.saturating_sub(start) as usize];
-        add(&self.counters.reads, 1);
-        if let Err(error) = file.read_at(&mut bytes, offset) {
-            return Err(damage::read(&path(), offset)(error));
-        }
-        let record = Record::parse(&bytes, place, offset).map_err(|damage| damage.at(&path()))?;
-        let payload = record.length - record.payload.len()..record.length;
-        let rest = cached(Bytes::new(), record);
-        bytes.truncate(payload.end);
-        Ok(Cached {
-            bytes: Bytes::from(bytes).slice(payload),
-            ..rest
-        })
-    }
 }
 
 pub(crate) fn find_segment(sealed: &[Arc<Sealed>], number: u32) -> Option<&Arc<Sealed>> {
@@ -192,13 +228,4 @@ pub(crate) fn find_segment(sealed: &[Arc<Sealed>], number: u32) -> Option<&Arc<S
         .binary_search_by_key(&number, |segment| segment.number)
         .ok()?;
     sealed.get(index)
-}
-
-fn cached(bytes: Bytes, record: Record<'_>) -> Cached {
-    Cached {
-        bytes,
-        links: record.links,
-        generation: record.generation,
-        cut: record.cut,
-    }
 }

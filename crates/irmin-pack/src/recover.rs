@@ -10,6 +10,7 @@ use crate::damage::{self, Damage};
 use crate::files::{File, Files};
 use crate::frame::FrameKind;
 use crate::layout::Layout;
+use crate::older::Older;
 use crate::scan::{self, Position, Scan};
 use crate::sealed::{Replay, read_sidecar};
 use crate::segment::SegmentHeader;
@@ -60,7 +61,8 @@ impl Recovered {
             header,
             end,
         };
-        let scanned = replay.run(&scan, from)?;
+        let mut older = Older::new(files, layout);
+        let scanned = replay.run(&scan, from, &mut older)?;
         let position = scanned.position;
         add(
             &counters.bytes_scanned,

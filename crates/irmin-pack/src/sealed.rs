@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use irmin_core::{Id, StoreError};
 
+use crate::chain::Whole;
 use crate::damage;
 use crate::files::{File, Files};
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::layout::Layout;
 use crate::lock::lock;
-use crate::scan::{self, Position, Scan, Scanned};
+use crate::older::Older;
+use crate::place::Place;
+use crate::scan::{self, Position, Scan, Scanned, Visit};
 use crate::segment::SegmentHeader;
 use crate::sidecar::{self, Meta, Sidecar};
 use crate::stats::{Counters, add};
@@ -41,6 +44,8 @@ pub(crate) struct Loaded {
     offsets: Box<[u32]>,
     /// The numbers of the records in order, where they have gaps: 4 bytes an object more.
     gaps: Option<Box<[u32]>>,
+    /// The numbers of those without an object, in order.
+    remnants: Box<[u32]>,
     /// The first four bytes of each id, in order.
     prefixes: Box<[u32]>,
     /// The record numbers in the order of the ids. Not read from the disk one by one, because
@@ -144,6 +149,12 @@ impl Sealed {
         Ok(loaded.row(number).and_then(|row| loaded.span(row)))
     }
 
+    /// Tells whether there is a record with an object.
+    pub(crate) fn holds(&self, number: u32) -> Result<bool, StoreError> {
+        let loaded = self.loaded()?;
+        Ok(loaded.row(number).is_some() && !loaded.is_remnant(number))
+    }
+
     /// Appends the ids of commits in a range, at most `limit`, in order. A binary search by reads.
     pub(crate) fn commits_between(
         &self,
@@ -225,7 +236,8 @@ impl Sealed {
             end: length,
         };
         let mut replay = Replay::default();
-        let scanned = replay.run(&scan, Position::START)?;
+        let mut older = Older::new(&*self.files, &self.layout);
+        let scanned = replay.run(&scan, Position::START, &mut older)?;
         if let Some(damage) = scanned
             .damage
             .or_else(|| not_complete(scanned.last, length))
@@ -277,6 +289,11 @@ impl Loaded {
         }
     }
 
+    /// Tells whether a record has no object of its own.
+    pub(crate) fn is_remnant(&self, number: u32) -> bool {
+        self.remnants.binary_search(&number).is_ok()
+    }
+
     /// Returns the number of a record.
     pub(crate) fn number(&self, row: usize) -> Option<u32> {
         match &self.gaps {
@@ -311,9 +328,15 @@ fn loaded(file: Arc<dyn File>, sidecar: &Sidecar, body: Body) -> Loaded {
         numbers.sort_unstable();
         numbers
     });
+    // They come first in the order of the ids, having none, and among them in that of the numbers.
+    let without_id = sidecar.ids().take_while(|id| *id == Id::NULL);
     Loaded {
         file,
         gaps,
+        remnants: without_id
+            .zip(sidecar.numbers())
+            .map(|(_, number)| number)
+            .collect(),
         sidecar: body,
         offsets: sidecar.offsets().collect(),
         prefixes: sidecar.ids().map(|id| prefix(&id)).collect(),
@@ -408,16 +431,42 @@ impl Replay {
     }
 
     /// Applies the frames from a boundary on.
-    pub(crate) fn run(&mut self, scan: &Scan<'_>, from: Position) -> Result<Scanned, StoreError> {
-        scan.run(from, &mut |_, frame| {
-            self.apply(frame);
-            Ok(())
-        })
+    pub(crate) fn run(
+        &mut self,
+        scan: &Scan<'_>,
+        from: Position,
+        older: &mut Older<'_>,
+    ) -> Result<Scanned, StoreError> {
+        let mut replaying = Replaying {
+            replay: self,
+            scan,
+            older,
+        };
+        scan.run(from, &mut replaying)
+    }
+}
+
+struct Replaying<'a, 'b> {
+    replay: &'a mut Replay,
+    scan: &'a Scan<'a>,
+    older: &'a mut Older<'b>,
+}
+
+impl Visit for Replaying<'_, '_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let table = &self.replay.table;
+        let here = |number| {
+            let (start, next) = table.span_of(number)?;
+            Some((start, next.unwrap_or(self.scan.end)))
+        };
+        self.older.base(place, self.scan, &here).map(Some)
     }
 
-    fn apply(&mut self, frame: &Frame<'_>) {
-        apply(frame, &mut self.table, &mut self.refs);
-        self.has_collected |= frame.kind == FrameKind::Collected;
+    fn frame(&mut self, _at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
+        let replay = &mut *self.replay;
+        apply(frame, &mut replay.table, &mut replay.refs);
+        replay.has_collected |= frame.kind == FrameKind::Collected;
+        Ok(())
     }
 }
 
@@ -425,8 +474,9 @@ impl Replay {
 pub(crate) fn apply(frame: &Frame<'_>, table: &mut Table, refs: &mut BTreeMap<String, Id>) {
     let numbers = frame.ids.iter().zip(&frame.numbers);
     for ((offset, record), (id, number)) in frame.records.iter().zip(numbers) {
-        let kind = (record.kind, record.payload.len());
+        let kind = (record.kind, record.object_bytes());
         match frame.kind {
+            _ if record.is_remnant => table.push_remnant(*number, *offset),
             FrameKind::Kept => table.push_kept(*number, *offset, *id, kind),
             _ => table.push(*offset, *id, kind.0, kind.1),
         }

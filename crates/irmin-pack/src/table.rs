@@ -37,11 +37,27 @@ impl Table {
         self.gaps.get(row as usize).copied().unwrap_or(row)
     }
 
+    /// Returns where the record of a number starts and where the next one does, if there is one.
+    pub(crate) fn span_of(&self, number: u32) -> Option<(u32, Option<u32>)> {
+        let row = match self.gaps.is_empty() {
+            true => number,
+            false => narrow(self.gaps.binary_search(&number).ok()?),
+        };
+        self.span(row)
+    }
+
     /// Adds a record with a number that may leave a gap. Only rows of such a table have meaning:
     /// what is found by id is a row.
     pub(crate) fn push_kept(&mut self, number: u32, offset: u32, id: Id, kind: (Kind, usize)) {
         self.gaps.push(number);
         self.push(offset, id, kind.0, kind.1);
+    }
+
+    /// Adds a record without an object, of which the same holds.
+    pub(crate) fn push_remnant(&mut self, number: u32, offset: u32) {
+        self.gaps.push(number);
+        self.offsets.push(offset);
+        self.ids.push(Id::NULL);
     }
 
     pub(crate) fn len(&self) -> u32 {

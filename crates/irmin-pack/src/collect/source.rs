@@ -108,6 +108,14 @@ impl Source {
         Some((Place { segment, number }, start, end))
     }
 
+    /// Tells whether a record has no object of its own.
+    pub(crate) fn is_remnant(&self, number: u32) -> bool {
+        match &self.tables {
+            Tables::Sealed(_, loaded) => loaded.is_remnant(number),
+            Tables::Active(_) => false,
+        }
+    }
+
     pub(crate) fn has(&self, number: u32) -> bool {
         match &self.tables {
             Tables::Sealed(_, loaded) => loaded.row(number).is_some(),
