@@ -69,12 +69,22 @@ impl Entry {
         Self { prefix, code }
     }
 
+    /// Returns the entry of a record that has no object of its own, and so no id.
+    pub(crate) const fn remnant(number: u32) -> Self {
+        let code = number | REMNANT;
+        Self { prefix: 0, code }
+    }
+
     pub(crate) const fn number(self) -> u32 {
-        self.code & !COMMIT
+        self.code & !(COMMIT | REMNANT)
     }
 
     pub(crate) const fn is_commit(self) -> bool {
         self.code & COMMIT != 0
+    }
+
+    pub(crate) const fn is_remnant(self) -> bool {
+        self.code & REMNANT != 0
     }
 
     /// One number for all, which sorts by the id's front and then by the record's number.
@@ -409,12 +419,30 @@ impl Sidecar {
             if entry.prefix != prefix {
                 break;
             }
-            out.push(entry.number());
+            if !entry.is_remnant() {
+                out.push(entry.number());
+            }
         }
         if let Some(found) = out.get_mut(start..) {
             found.reverse();
         }
         Ok(())
+    }
+
+    /// Tells whether a record has no object of its own: those come first, in the order of their numbers,
+    /// among objects whose ids begin with four zeros.
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, Damage> {
+        if !self.meta.segment.is_sparse {
+            return Ok(false);
+        }
+        let count = self.first_entry(1)?;
+        let index =
+            search::first_at_least(count, number, |index| self.entry(index).map(Entry::number))?;
+        let entry = match index < count {
+            true => self.entry(index)?,
+            false => return Ok(false),
+        };
+        Ok(entry.number() == number && entry.is_remnant())
     }
 
     /// Returns all entries, in the order of the ids.
@@ -472,5 +500,7 @@ const CRC_AT: usize = Meta::BYTES - 4;
 const ENTRY_BYTES: usize = 8;
 /// Marks commits among entries. No segment has room for so many records.
 const COMMIT: u32 = 1 << 31;
+/// Marks records without an object.
+const REMNANT: u32 = 1 << 30;
 /// So much has a checksum of its own: what a page fault brings.
 const BLOCK_BYTES: usize = 4096;
