@@ -504,3 +504,66 @@ const COMMIT: u32 = 1 << 31;
 const REMNANT: u32 = 1 << 30;
 /// So much has a checksum of its own: what a page fault brings.
 const BLOCK_BYTES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use irmin_core::Kind;
+
+    use super::*;
+
+    const HEADER: SegmentHeader = SegmentHeader {
+        number: 3,
+        salt: 7,
+        is_sparse: false,
+    };
+
+    fn id(number: u32) -> Id {
+        Id::of(&number.to_le_bytes())
+    }
+
+    fn sidecar(records: u32) -> Sidecar {
+        let mut table = Table::default();
+        for number in 0..records {
+            table.push(100 + number, id(number), Kind::Blob, 1);
+        }
+        let covered = Position {
+            offset: 100 + records,
+            frames: 1,
+            records,
+        };
+        let bytes = encode(HEADER, covered, true, &table, &BTreeMap::new()).unwrap();
+        Sidecar::open(bytes.into(), HEADER).unwrap().unwrap()
+    }
+
+    fn blocks_checked(sidecar: &Sidecar) -> u32 {
+        let words = sidecar.checked.iter();
+        words.map(|w| w.load(Ordering::Relaxed).count_ones()).sum()
+    }
+
+    #[test]
+    fn a_look_up_checks_a_block_or_two() {
+        for number in [0, 1, 77_777, 99_999] {
+            let sidecar = sidecar(100_000);
+            assert_eq!(blocks_checked(&sidecar), 0);
+            assert_eq!(sidecar.span(number as usize).unwrap().0, 100 + number);
+            assert!(blocks_checked(&sidecar) <= 2);
+            let mut found = Vec::new();
+            sidecar.candidates(&id(number), &mut found).unwrap();
+            assert!(found.contains(&number));
+            assert!(
+                blocks_checked(&sidecar) <= 5,
+                "{}",
+                blocks_checked(&sidecar)
+            );
+        }
+    }
+
+    #[test]
+    fn an_object_takes_twelve_bytes() {
+        let bytes = sidecar(100_000).bytes.len() - sidecar(0).bytes.len();
+        assert_eq!(
+            bytes,
+            12 * 100_000 + 4 * (1_200_000_usize.div_ceil(BLOCK_BYTES))
+        );
+    }
+}
