@@ -1,7 +1,6 @@
 //! Making an object from differences: from the record that was asked for down to one that is whole.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use irmin_core::{Locator, StoreError};
@@ -24,7 +23,7 @@ pub(crate) struct Whole {
 /// What one record gives of an object.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    Whole(Arc<Whole>),
+    Whole(Whole),
     Difference(Difference),
 }
 
@@ -36,8 +35,10 @@ pub(crate) struct Difference {
     base: Place,
     depth: u8,
     length: usize,
-    links: Bytes,
-    hunks: Bytes,
+    /// The hunks of the links, then those of the bytes. A copy: they are few, and a reference to a
+    /// map's bytes is counted where all threads meet.
+    hunks: Vec<u8>,
+    link_hunks: usize,
 }
 
 /// Why an object cannot be made.
@@ -66,16 +67,19 @@ impl Unmade {
 pub(crate) fn make(
     piece: Piece,
     fetch: &mut dyn FnMut(Place) -> Result<Option<Piece>, StoreError>,
-) -> Result<Arc<Whole>, Unmade> {
-    make_each(piece, fetch, &mut |_, _| ())
+) -> Result<Whole, Unmade> {
+    match piece {
+        Piece::Whole(whole) => Ok(whole),
+        piece => make_each(piece, fetch, &mut |_, _| ()),
+    }
 }
 
 /// As [`make`], telling of each object that is made on the way, the last one included.
 pub(crate) fn make_each(
     piece: Piece,
     fetch: &mut dyn FnMut(Place) -> Result<Option<Piece>, StoreError>,
-    made: &mut dyn FnMut(Place, &Arc<Whole>),
-) -> Result<Arc<Whole>, Unmade> {
+    made: &mut dyn FnMut(Place, &Whole),
+) -> Result<Whole, Unmade> {
     let mut differences = Vec::new();
     let mut piece = piece;
     let mut whole = loop {
@@ -92,56 +96,42 @@ pub(crate) fn make_each(
     };
     while let Some(difference) = differences.pop() {
         let next = difference.apply(&whole);
-        whole = Arc::new(next.ok_or_else(|| difference.malformed())?);
+        whole = next.ok_or_else(|| difference.malformed())?;
         made(difference.place, &whole);
     }
     Ok(whole)
 }
 
 impl Piece {
-    /// Returns what a record gives, which was read from `bytes` at an offset of its segment.
-    pub(crate) fn new(record: Record<'_>, bytes: &Bytes, place: Place, offset: u64) -> Self {
-        let payload = bytes.slice_ref(record.payload);
+    /// Returns what a record gives, which was read at an offset of its segment. `own` keeps the bytes
+    /// of an object.
+    pub(crate) fn new(
+        record: Record<'_>,
+        place: Place,
+        offset: u64,
+        own: impl FnOnce(&[u8]) -> Bytes,
+    ) -> Self {
         match record.delta {
-            None => Self::Whole(Arc::new(Whole {
-                bytes: payload,
+            None => Self::Whole(Whole {
+                bytes: own(record.payload),
                 links: record.links,
                 depth: 0,
-            })),
+            }),
             Some(delta) => Self::Difference(Difference {
                 place,
                 offset,
                 base: Place::of(delta.base),
                 depth: delta.depth,
                 length: delta.bytes as usize,
-                links: match delta.links {
-                    [] => Bytes::new(),
-                    links => bytes.slice_ref(links),
-                },
-                hunks: payload,
+                hunks: [delta.links, record.payload].concat(),
+                link_hunks: delta.links.len(),
             }),
         }
     }
 
     /// As [`new`](Self::new), of bytes that do not stay.
     pub(crate) fn copied(record: &Record<'_>, place: Place, offset: u64) -> Self {
-        let payload = Bytes::copy_from_slice(record.payload);
-        match record.delta {
-            None => Self::Whole(Arc::new(Whole {
-                bytes: payload,
-                links: record.links.clone(),
-                depth: 0,
-            })),
-            Some(delta) => Self::Difference(Difference {
-                place,
-                offset,
-                base: Place::of(delta.base),
-                depth: delta.depth,
-                length: delta.bytes as usize,
-                links: Bytes::copy_from_slice(delta.links),
-                hunks: payload,
-            }),
-        }
+        Self::new(record.clone(), place, offset, Bytes::copy_from_slice)
     }
 
     fn depth(&self) -> u8 {
@@ -154,10 +144,11 @@ impl Piece {
 
 impl Difference {
     fn apply(&self, base: &Whole) -> Option<Whole> {
-        let bytes = hunks::apply(&base.bytes, &self.hunks, self.length)?;
-        let links = match self.links.is_empty() {
-            true => base.links.clone(),
-            false => hunks::apply_links(&base.links, &self.links, self.place)?,
+        let (links, hunks) = self.hunks.split_at_checked(self.link_hunks)?;
+        let bytes = hunks::apply(&base.bytes, hunks, self.length)?;
+        let links = match links {
+            [] => base.links.clone(),
+            links => hunks::apply_links(&base.links, links, self.place)?,
         };
         Some(Whole {
             bytes: bytes.into(),
@@ -182,24 +173,24 @@ impl Difference {
 /// The objects that were read last: what follows them in the log is often made from them.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    young: HashMap<Place, Arc<Whole>>,
-    old: HashMap<Place, Arc<Whole>>,
+    young: HashMap<Place, Whole>,
+    old: HashMap<Place, Whole>,
     bytes: usize,
 }
 
 impl Recent {
-    pub(crate) fn get(&self, place: Place) -> Option<Arc<Whole>> {
+    pub(crate) fn get(&self, place: Place) -> Option<Whole> {
         let found = self.young.get(&place).or_else(|| self.old.get(&place));
         found.cloned()
     }
 
-    pub(crate) fn add(&mut self, place: Place, whole: &Arc<Whole>) {
+    pub(crate) fn add(&mut self, place: Place, whole: &Whole) {
         if self.bytes >= RECENT_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;
         }
         self.bytes += whole.bytes.len() + 8 * whole.links.len() + OVERHEAD_BYTES;
-        self.young.insert(place, Arc::clone(whole));
+        self.young.insert(place, whole.clone());
     }
 }
 

@@ -114,6 +114,7 @@ impl Inner {
         let sealed = state.sealed.to_vec();
         let has_records = collect.dry_run && state.active.table.len() > 0;
         let active = has_records.then(|| Source::active(&state.active, &state.refs));
+        let active = active.transpose()?;
         let segment = state.active.header.number;
         drop(state);
         // After the names: what a name led to when a reader made its hold is kept by one of them.
@@ -258,7 +259,7 @@ impl Run<'_> {
             bases: barrier.bases(),
         });
         let source = &segment.source;
-        let count = kept.count(source);
+        let count = kept.count(source)?;
         if count.objects != kept.objects.count() {
             let expected = "all records that links lead to";
             let found = format!("{} of {}", count.objects, kept.objects.count());

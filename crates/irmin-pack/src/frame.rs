@@ -1,7 +1,6 @@
 //! A frame: what is appended at once, and found again whole or not at all.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use crc32fast::Hasher;
 use irmin_core::{Id, Kind, StoreError};
@@ -188,7 +187,7 @@ impl<'a> Frame<'a> {
         bytes: &'a [u8],
         place: &FramePlace,
         recent: &mut Recent,
-        base: &mut dyn FnMut(Place) -> Result<Option<Arc<Whole>>, StoreError>,
+        base: &mut dyn FnMut(Place) -> Result<Option<Whole>, StoreError>,
     ) -> Result<Self, FrameError> {
         let (mut frame, changes) = Self::parts(bytes, place)?;
         frame.make_ids(place.segment, recent, base)?;
@@ -261,7 +260,7 @@ impl<'a> Frame<'a> {
         &mut self,
         segment: u32,
         recent: &mut Recent,
-        base: &mut dyn FnMut(Place) -> Result<Option<Arc<Whole>>, StoreError>,
+        base: &mut dyn FnMut(Place) -> Result<Option<Whole>, StoreError>,
     ) -> Result<(), FrameError> {
         let mut ids = Vec::with_capacity(self.records.len());
         let mut links = Vec::new();

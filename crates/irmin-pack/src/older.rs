@@ -2,6 +2,7 @@
 //! from.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,35 +10,37 @@ use irmin_core::StoreError;
 
 use crate::chain::{self, Piece, Whole};
 use crate::damage::{self, Damage};
-use crate::files::{File, Files};
+use crate::files::File;
+use crate::home::Home;
 use crate::layout::Layout;
 use crate::place::Place;
 use crate::record::Record;
-use crate::scan::{self, Scan};
-use crate::sealed::read_sidecar;
-use crate::segment::SegmentHeader;
+use crate::scan::Scan;
+use crate::sidecar::Sidecar;
 
 /// The complete segments before the one that is read, as far as something was made from them.
 pub(crate) struct Older<'a> {
-    files: &'a dyn Files,
-    layout: &'a Layout,
-    segments: BTreeMap<u32, Places>,
+    home: &'a Home,
+    segments: BTreeMap<u32, Segment>,
 }
 
-/// Where the records of a segment are: four bytes each, eight where numbers have gaps.
-struct Places {
+struct Segment {
     file: Arc<dyn File>,
-    offsets: Vec<u32>,
-    /// The numbers of the records, where they have gaps.
-    gaps: Option<Vec<u32>>,
     end: u32,
+    places: Places,
+}
+
+/// Where the records of a segment are.
+enum Places {
+    Sidecar(Sidecar),
+    /// As they were found in the segment: number and offset.
+    Found(Vec<(u32, u32)>),
 }
 
 impl<'a> Older<'a> {
-    pub(crate) fn new(files: &'a dyn Files, layout: &'a Layout) -> Self {
+    pub(crate) const fn new(home: &'a Home) -> Self {
         Self {
-            files,
-            layout,
+            home,
             segments: BTreeMap::new(),
         }
     }
@@ -51,78 +54,78 @@ impl<'a> Older<'a> {
         &mut self,
         place: Place,
         scan: &Scan<'_>,
-        here: &dyn Fn(u32) -> Option<(u32, u32)>,
-    ) -> Result<Arc<Whole>, StoreError> {
-        let layout = self.layout;
+        here: &dyn Fn(u32) -> Result<Option<(u32, u32)>, StoreError>,
+    ) -> Result<Whole, StoreError> {
+        let layout = &self.home.layout;
         let mut fetch = |place: Place| {
             if place.segment != scan.header.number {
                 return self.piece(place);
             }
             let piece = |span| piece(scan.file, layout, place, span);
-            here(place.number).map(piece).transpose()
+            here(place.number)?.map(piece).transpose()
         };
         let piece = fetch(place)?.ok_or_else(|| missing(place, layout))?;
         chain::make(piece, &mut fetch).map_err(|unmade| unmade.at(layout))
     }
 
     fn piece(&mut self, place: Place) -> Result<Option<Piece>, StoreError> {
-        if !self.segments.contains_key(&place.segment) {
-            let places = Places::read(self.files, self.layout, place.segment)?;
-            self.segments.insert(place.segment, places);
-        }
-        let places = self.segments.get(&place.segment);
-        let Some((places, span)) = places.and_then(|p| Some((p, p.span(place.number)?))) else {
-            return Ok(None);
+        let segment = match self.segments.entry(place.segment) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Segment::open(self.home, place.segment)?),
         };
-        piece(&*places.file, self.layout, place, span).map(Some)
+        match segment.span(self.home, place.number)? {
+            Some(span) => piece(&*segment.file, &self.home.layout, place, span).map(Some),
+            None => Ok(None),
+        }
     }
 }
 
-impl Places {
-    /// Reads the sidecar, or else the segment.
-    fn read(files: &dyn Files, layout: &Layout, number: u32) -> Result<Self, StoreError> {
-        let path = layout.segment(number);
-        let file = files.open_read(&path).map_err(damage::io("open", &path))?;
-        let header = SegmentHeader::read(&*file, &path, number)?;
-        let end = scan::length(&*file, &path)?;
-        let mut places = Self {
-            file,
-            offsets: Vec::new(),
-            gaps: header.is_sparse.then(Vec::new),
-            end,
+impl Segment {
+    fn open(home: &Home, number: u32) -> Result<Self, StoreError> {
+        let (file, header, end) = home.open_segment(number)?;
+        let sidecar = home.sidecar(header)?.and_then(Result::ok);
+        let places = match sidecar.filter(|sidecar| sidecar.meta.covered.offset == end) {
+            Some(sidecar) => Places::Sidecar(sidecar),
+            None => Places::Found(found(home, number)?),
         };
-        let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
-        if let Some(sidecar) = sidecar.filter(|sidecar| sidecar.meta.covered.offset == end) {
-            places.offsets = sidecar.offsets().collect();
-            if let Some(gaps) = &mut places.gaps {
-                gaps.extend(sidecar.numbers());
-                gaps.sort_unstable();
-            }
-            return Ok(places);
-        }
-        let file = Arc::clone(&places.file);
-        let scan = Scan {
-            file: &*file,
-            path: &path,
-            header,
-            end,
-        };
-        scan.places(&mut |number, offset| {
-            places.offsets.push(offset);
-            places.gaps.iter_mut().for_each(|gaps| gaps.push(number));
-        })?;
-        Ok(places)
+        Ok(Self { file, end, places })
     }
 
-    fn span(&self, number: u32) -> Option<(u32, u32)> {
-        let row = match &self.gaps {
-            None => number as usize,
-            Some(gaps) => gaps.binary_search(&number).ok()?,
+    fn span(&mut self, home: &Home, number: u32) -> Result<Option<(u32, u32)>, StoreError> {
+        if let Places::Sidecar(sidecar) = &self.places {
+            let row = sidecar.row(number);
+            let span = row.and_then(|row| row.map(|row| sidecar.span(row)).transpose());
+            if let Ok(span) = span {
+                return Ok(span);
+            }
+            // It is damaged: the segment itself tells.
+            let segment = sidecar.meta.segment.number;
+            self.places = Places::Found(found(home, segment)?);
+        }
+        let Places::Found(found) = &self.places else {
+            return Ok(None);
         };
-        let start = *self.offsets.get(row)?;
-        let next = self.offsets.get(row + 1).copied();
-        Some((start, next.unwrap_or(self.end)))
+        let row = found.binary_search_by_key(&number, |(number, _)| *number);
+        let start = row.ok().and_then(|row| Some((row, found.get(row)?.1)));
+        Ok(start.map(|(row, start)| {
+            let next = found.get(row + 1).map(|(_, next)| *next);
+            (start, next.unwrap_or(self.end))
+        }))
     }
+}
+
+/// Reads a segment for the places of its records.
+fn found(home: &Home, number: u32) -> Result<Vec<(u32, u32)>, StoreError> {
+    let (file, header, end) = home.open_segment(number)?;
+    let scan = Scan {
+        file: &*file,
+        path: &home.layout.segment(number),
+        header,
+        end,
+    };
+    let mut found = Vec::new();
+    scan.places(&mut |number, offset| found.push((number, offset)))?;
+    Ok(found)
 }
 
 /// Reads the record between two offsets.
@@ -139,7 +142,8 @@ fn piece(
         .map_err(damage::read(&path, offset))?;
     let bytes = Bytes::from(bytes);
     let record = Record::parse(&bytes, place, offset).map_err(|damage| damage.at(&path))?;
-    Ok(Piece::new(record, &bytes, place, offset))
+    let own = |payload: &[u8]| bytes.slice_ref(payload);
+    Ok(Piece::new(record, place, offset, own))
 }
 
 /// The error for a record that others are made from and that is not there.

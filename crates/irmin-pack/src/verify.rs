@@ -14,10 +14,10 @@ use crate::lock::{lock, read};
 use crate::log::Log;
 use crate::older::missing;
 use crate::place::Place;
+use crate::replay::not_complete;
 use crate::scan::{self, Position, Scan, Visit};
-use crate::sealed::{not_complete, read_sidecar};
 use crate::segment::SegmentHeader;
-use crate::sidecar::Sidecar;
+use crate::sidecar::{Entry, Sidecar, prefix};
 use crate::stats::get;
 use crate::store::Inner;
 
@@ -45,7 +45,7 @@ impl Log {
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         // A handle that only reads looks at what it has followed: more may just be written.
-        let followed = (!self.may_write).then(|| Arc::clone(&state.active.file));
+        let followed = (!self.home.may_write).then(|| Arc::clone(&state.active.file));
         let newest_end = state.active.written.offset;
         drop(state);
         let mut verifier = Verifier {
@@ -90,9 +90,7 @@ struct Verifier<'a> {
 #[derive(Default)]
 struct Seen {
     offsets: Vec<u32>,
-    /// The ids with the numbers of their records.
-    by_id: Vec<(Id, u32)>,
-    commits: Vec<Id>,
+    entries: Vec<Entry>,
     /// What objects are made from and could not be read, with the reason.
     lost: HashMap<Place, String>,
 }
@@ -104,7 +102,7 @@ struct Reading<'a, 'b> {
 }
 
 impl Visit for Reading<'_, '_> {
-    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+    fn base(&mut self, place: Place) -> Result<Option<Whole>, StoreError> {
         let log = self.verifier.log;
         let base = log.base(place);
         match base.and_then(|base| base.ok_or_else(|| missing(place, &log.layout))) {
@@ -214,8 +212,8 @@ impl Verifier<'_> {
         let numbers = frame.numbers.iter().zip(&frame.ids);
         for ((offset, record), (number, id)) in frame.records.iter().zip(numbers) {
             seen.offsets.push(*offset);
-            seen.by_id.push((*id, *number));
             if record.is_remnant {
+                seen.entries.push(Entry::remnant(*number));
                 continue;
             }
             self.report.objects += 1;
@@ -224,9 +222,11 @@ impl Verifier<'_> {
                 self.report.problems.push(damage.at(scan.path));
                 continue;
             }
-            if record.kind == Kind::Commit {
+            let is_commit = record.kind == Kind::Commit;
+            seen.entries
+                .push(Entry::new(prefix(id), *number, is_commit));
+            if is_commit {
                 self.report.commits += 1;
-                seen.commits.push(*id);
                 if let Some(is_there) = self.targets.get_mut(id) {
                     *is_there = true;
                 }
@@ -286,8 +286,7 @@ impl Verifier<'_> {
         is_newest: bool,
     ) -> Result<(), StoreError> {
         let path = self.log.layout.sidecar(header.number);
-        let files = &*self.log.options.files;
-        let damage = match read_sidecar(files, &self.log.layout, header)? {
+        let damage = match self.log.home.sidecar(header)? {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
@@ -299,7 +298,7 @@ impl Verifier<'_> {
             {
                 None
             }
-            Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest),
+            Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest).err(),
         };
         if let Some(damage) = damage {
             self.report.problems.push(damage.at(&path));
@@ -346,30 +345,31 @@ fn is_of_files(error: &StoreError) -> bool {
 }
 
 /// Compares a sidecar with the segment, as far as it covers it.
-fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Option<Damage> {
+fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Result<(), Damage> {
+    sidecar.check()?;
     let covered = sidecar.meta.covered;
     let records = covered.records as usize;
-    let wrong = |what: &str| Some(Damage::new(0, what, "other ones"));
+    let wrong = |what: &str| Err(Damage::new(0, what, "other ones"));
     if covered.offset > end.offset || !is_newest && covered != end {
         return wrong("the positions of the segment");
     }
-    let offsets = seen.offsets.get(..records).unwrap_or_default();
-    if !sidecar.offsets().eq(offsets.iter().copied()) {
+    if Some(&*sidecar.offsets()?) != seen.offsets.get(..records) {
         return wrong("the offsets of the segment's records");
     }
-    let mut sorted = seen.by_id.get(..records).unwrap_or_default().to_vec();
-    sorted.sort_unstable();
-    if !sidecar.ids().zip(sidecar.numbers()).eq(sorted) {
+    let mut sorted = seen.entries.get(..records).unwrap_or_default().to_vec();
+    sorted.sort_unstable_by_key(|entry| entry.sort_key());
+    if sidecar.entries()? != sorted {
         return wrong("the ids of the segment's records");
     }
-    let mut commits = seen.commits.clone();
-    commits.sort_unstable();
-    commits.dedup();
-    let is_listed = |id: &Id| commits.binary_search(id).is_ok();
-    if !is_newest && !sidecar.commits().eq(commits.iter().copied())
-        || !sidecar.commits().all(|id| is_listed(&id))
-    {
-        return wrong("the ids of the segment's commits");
+    for (row, entry) in by_number(sorted).into_iter().enumerate() {
+        if sidecar.number(row)? != entry.number() {
+            return wrong("the numbers of the segment's records");
+        }
     }
-    None
+    Ok(())
+}
+
+fn by_number(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_unstable_by_key(|entry| entry.number());
+    entries
 }

@@ -1,5 +1,7 @@
 //! What stays of a segment.
 
+use irmin_core::StoreError;
+
 use crate::collect::bits::Bits;
 use crate::collect::source::Source;
 
@@ -39,15 +41,16 @@ impl Kept {
         }
     }
 
-    pub(crate) fn count(&self, source: &Source) -> Count {
+    pub(crate) fn count(&self, source: &Source) -> Result<Count, StoreError> {
         let mut count = Count::default();
-        for (place, ..) in (0..source.len()).filter_map(|row| source.record(row)) {
+        for row in 0..source.len() {
+            let (place, ..) = source.record(row)?;
             let was_remnant = source.is_remnant(place.number);
             let fate = self.fate(place.number);
             count.objects += u64::from(fate == Fate::Stays);
             count.removed += u64::from(fate != Fate::Stays && !was_remnant);
             count.is_changed |= fate == Fate::Gone || fate == Fate::Remnant && !was_remnant;
         }
-        count
+        Ok(count)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use irmin_core::{Collect, CollectReport, Cut, Id, Kind, Locator, StoreError, links_of};
 
@@ -125,7 +125,7 @@ impl Run<'_> {
     /// Looks for what is wanted by id.
     fn resolve(&mut self, source: &Source) -> Result<(), StoreError> {
         for id in self.barrier(|barrier| barrier.wanted()) {
-            if let Some(place) = source.find(&id, u32::MAX)? {
+            if let Some(place) = source.find(self.inner, &id, u32::MAX)? {
                 self.barrier(|barrier| barrier.found(&id, place));
             }
         }
@@ -137,9 +137,7 @@ impl Run<'_> {
     fn walk(&mut self, segment: &mut Segment) -> Result<(), Stop> {
         let mut window = Window::default();
         for row in (0..segment.source.len()).rev() {
-            let Some((place, start, end)) = segment.source.record(row) else {
-                continue;
-            };
+            let (place, start, end) = segment.source.record(row)?;
             let is_young = place >= self.young;
             let is_named = is_young && self.is_named(place);
             let (is_live, is_base) = self.barrier(|barrier| {
@@ -192,7 +190,7 @@ impl Run<'_> {
             return Ok(());
         };
         let base = Place::of(delta.base);
-        let is_there = (base.segment < place.segment || segment.source.has(base.number))
+        let is_there = (base.segment < place.segment || segment.source.has(base.number)?)
             && self.barrier(|barrier| barrier.mark_base(base));
         if is_there {
             return Ok(());
@@ -207,7 +205,7 @@ impl Run<'_> {
         record: &Record<'_>,
         place: Place,
         offset: u32,
-    ) -> Result<Arc<Whole>, StoreError> {
+    ) -> Result<Whole, StoreError> {
         if let Some(whole) = self.recent.get(place) {
             return Ok(whole);
         }
@@ -218,7 +216,7 @@ impl Run<'_> {
             Some(whole) => Ok(Some(Piece::Whole(whole))),
             None => log.piece(place),
         };
-        let mut made = |place, whole: &Arc<Whole>| recent.borrow_mut().add(place, whole);
+        let mut made = |place, whole: &Whole| recent.borrow_mut().add(place, whole);
         chain::make_each(piece, &mut fetch, &mut made).map_err(|unmade| unmade.at(&log.layout))
     }
 
@@ -250,7 +248,7 @@ impl Run<'_> {
             let target = whole.links.get(index).copied().flatten().map(Place::of);
             let target = match (target, ids.get(index)) {
                 (Some(target), _) => target,
-                (None, Some(id)) => match segment.source.find(id, place.number)? {
+                (None, Some(id)) => match segment.source.find(self.inner, id, place.number)? {
                     Some(target) => target,
                     None => {
                         self.barrier(|barrier| barrier.want(*id));
@@ -260,7 +258,7 @@ impl Run<'_> {
                 (None, None) => continue,
             };
             let is_there = target < place
-                && (target.segment < place.segment || segment.source.has(target.number))
+                && (target.segment < place.segment || segment.source.has(target.number)?)
                 && self.barrier(|barrier| barrier.mark(target));
             if !is_there {
                 let (number, segment) = (target.number, target.segment);
@@ -301,7 +299,7 @@ impl Run<'_> {
         };
         scan.run(Position::START, &mut targets)?;
         for id in std::mem::take(&mut self.named_ids) {
-            let Some(place) = source.find(&id, u32::MAX)? else {
+            let Some(place) = source.find(self.inner, &id, u32::MAX)? else {
                 self.named_ids.insert(id);
                 continue;
             };
@@ -335,7 +333,7 @@ struct Targets<'a> {
 }
 
 impl Visit for Targets<'_> {
-    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+    fn base(&mut self, place: Place) -> Result<Option<Whole>, StoreError> {
         let base = self.log.base(place)?;
         base.ok_or_else(|| missing(place, &self.log.layout))
             .map(Some)

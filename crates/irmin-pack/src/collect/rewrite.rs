@@ -6,9 +6,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use irmin_core::{Cut, Id, Kind, KindStats, StoreError};
+use irmin_core::{Cut, KindStats, StoreError};
 
-use crate::collect::bits::Bits;
 use crate::collect::kept::{Fate, Kept};
 use crate::collect::mark::{Run, Segment};
 use crate::collect::meter::{Meter, Stop};
@@ -21,7 +20,7 @@ use crate::place::{Place, narrow};
 use crate::record::{Record, encode_again};
 use crate::scan::Position;
 use crate::segment::{SegmentHeader, first_bytes};
-use crate::sidecar::{self, Rows};
+use crate::sidecar::{self, Entry, Rows};
 
 /// A segment that was written anew, under another name.
 pub(crate) struct Rewritten {
@@ -69,9 +68,7 @@ impl Run<'_> {
         let mut writer = Writer::begin(header, &*file, &fresh)?;
         let mut window = Window::default();
         for row in 0..source.len() {
-            let Some((place, start, end)) = source.record(row) else {
-                continue;
-            };
+            let (place, start, end) = source.record(row)?;
             let fate = kept.fate(place.number);
             if fate == Fate::Gone {
                 continue;
@@ -85,15 +82,15 @@ impl Run<'_> {
                 writer.flush(&mut self.meter)?;
             }
         }
-        let mut by_id = source.by_id(self.inner)?;
-        for (id, number) in &mut by_id {
-            if kept.fate(*number) == Fate::Remnant {
-                *id = Id::NULL;
+        let mut entries = source.entries()?;
+        entries.retain(|entry| kept.fate(entry.number()) != Fate::Gone);
+        for entry in &mut entries {
+            if kept.fate(entry.number()) == Fate::Remnant {
+                *entry = Entry::remnant(entry.number());
             }
         }
-        by_id.retain(|(_, number)| kept.fate(*number) != Fate::Gone);
-        by_id.sort_unstable();
-        writer.finish(&by_id, &mut self.meter)
+        entries.sort_unstable_by_key(|entry| entry.sort_key());
+        writer.finish(&entries, &mut self.meter)
     }
 }
 
@@ -108,8 +105,6 @@ struct Writer<'a> {
     /// Where each record of the frame begins, behind the numbers of all.
     starts: Vec<u32>,
     offsets: Vec<u32>,
-    /// The numbers of the commits.
-    commits: Bits,
     kinds: [KindStats; 4],
 }
 
@@ -135,7 +130,6 @@ impl<'a> Writer<'a> {
             records: Vec::new(),
             starts: Vec::new(),
             offsets: Vec::new(),
-            commits: Bits::default(),
             kinds: [KindStats::default(); 4],
         })
     }
@@ -164,9 +158,6 @@ impl<'a> Writer<'a> {
         }
         if is_remnant {
             return;
-        }
-        if record.kind == Kind::Commit {
-            self.commits.set(place.number);
         }
         let index = usize::from(record.kind.code() - 1);
         if let Some(kind) = self.kinds.get_mut(index) {
@@ -220,15 +211,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn finish(mut self, by_id: &[(Id, u32)], meter: &mut Meter<'_>) -> Result<Rewritten, Stop> {
+    fn finish(mut self, entries: &[Entry], meter: &mut Meter<'_>) -> Result<Rewritten, Stop> {
         self.flush(meter)?;
         self.write(FrameKind::End, vec![0; FrameHeader::BYTES], 0)?;
-        let commits = by_id.iter().filter(|(_, number)| self.commits.get(*number));
-        let commits = commits.map(|(id, _)| *id).collect();
         let rows = Rows {
             offsets: &self.offsets,
-            by_id,
-            commits: &commits,
+            entries,
         };
         Ok(Rewritten {
             length: self.written.offset,

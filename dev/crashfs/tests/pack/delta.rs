@@ -148,9 +148,9 @@ fn reading_what_is_made_from_a_damaged_object_is_an_error_with_the_place_of_the_
 
 #[test]
 fn verify_names_the_objects_that_a_damaged_one_in_an_older_segment_takes_along() {
-    let chains = chains(500);
+    let chains = chains(300);
     let disk = damaged(&chains, 0);
-    let store = PackStore::open(dir(), options(&disk, 500)).unwrap();
+    let store = PackStore::open(dir(), options(&disk, 300)).unwrap();
     assert!(store.stats().unwrap().segments > 1);
     let report = store.verify(&mut |_| ()).unwrap();
     let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
