@@ -1,6 +1,7 @@
 //! Making an object from differences: from the record that was asked for down to one that is whole.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use irmin_core::{Locator, StoreError};
@@ -23,7 +24,7 @@ pub(crate) struct Whole {
 /// What one record gives of an object.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    Whole(Whole),
+    Whole(Arc<Whole>),
     Difference(Difference),
 }
 
@@ -35,10 +36,8 @@ pub(crate) struct Difference {
     base: Place,
     depth: u8,
     length: usize,
-    /// The hunks of the links, then those of the bytes. A copy: they are few, and a reference to a
-    /// map's bytes is counted where all threads meet.
-    hunks: Vec<u8>,
-    link_hunks: usize,
+    links: Bytes,
+    hunks: Bytes,
 }
 
 /// Why an object cannot be made.
@@ -67,19 +66,16 @@ impl Unmade {
 pub(crate) fn make(
     piece: Piece,
     fetch: &mut dyn FnMut(Place) -> Result<Option<Piece>, StoreError>,
-) -> Result<Whole, Unmade> {
-    match piece {
-        Piece::Whole(whole) => Ok(whole),
-        piece => make_each(piece, fetch, &mut |_, _| ()),
-    }
+) -> Result<Arc<Whole>, Unmade> {
+    make_each(piece, fetch, &mut |_, _| ())
 }
 
 /// As [`make`], telling of each object that is made on the way, the last one included.
 pub(crate) fn make_each(
     piece: Piece,
     fetch: &mut dyn FnMut(Place) -> Result<Option<Piece>, StoreError>,
-    made: &mut dyn FnMut(Place, &Whole),
-) -> Result<Whole, Unmade> {
+    made: &mut dyn FnMut(Place, &Arc<Whole>),
+) -> Result<Arc<Whole>, Unmade> {
     let mut differences = Vec::new();
     let mut piece = piece;
     let mut whole = loop {
@@ -96,42 +92,56 @@ pub(crate) fn make_each(
     };
     while let Some(difference) = differences.pop() {
         let next = difference.apply(&whole);
-        whole = next.ok_or_else(|| difference.malformed())?;
+        whole = Arc::new(next.ok_or_else(|| difference.malformed())?);
         made(difference.place, &whole);
     }
     Ok(whole)
 }
 
 impl Piece {
-    /// Returns what a record gives, which was read at an offset of its segment. `own` keeps the bytes
-    /// of an object.
-    pub(crate) fn new(
-        record: Record<'_>,
-        place: Place,
-        offset: u64,
-        own: impl FnOnce(&[u8]) -> Bytes,
-    ) -> Self {
+    /// Returns what a record gives, which was read from `bytes` at an offset of its segment.
+    pub(crate) fn new(record: Record<'_>, bytes: &Bytes, place: Place, offset: u64) -> Self {
+        let payload = bytes.slice_ref(record.payload);
         match record.delta {
-            None => Self::Whole(Whole {
-                bytes: own(record.payload),
+            None => Self::Whole(Arc::new(Whole {
+                bytes: payload,
                 links: record.links,
                 depth: 0,
-            }),
+            })),
             Some(delta) => Self::Difference(Difference {
                 place,
                 offset,
                 base: Place::of(delta.base),
                 depth: delta.depth,
                 length: delta.bytes as usize,
-                hunks: [delta.links, record.payload].concat(),
-                link_hunks: delta.links.len(),
+                links: match delta.links {
+                    [] => Bytes::new(),
+                    links => bytes.slice_ref(links),
+                },
+                hunks: payload,
             }),
         }
     }
 
     /// As [`new`](Self::new), of bytes that do not stay.
     pub(crate) fn copied(record: &Record<'_>, place: Place, offset: u64) -> Self {
-        Self::new(record.clone(), place, offset, Bytes::copy_from_slice)
+        let payload = Bytes::copy_from_slice(record.payload);
+        match record.delta {
+            None => Self::Whole(Arc::new(Whole {
+                bytes: payload,
+                links: record.links.clone(),
+                depth: 0,
+            })),
+            Some(delta) => Self::Difference(Difference {
+                place,
+                offset,
+                base: Place::of(delta.base),
+                depth: delta.depth,
+                length: delta.bytes as usize,
+                links: Bytes::copy_from_slice(delta.links),
+                hunks: payload,
+            }),
+        }
     }
 
     fn depth(&self) -> u8 {
@@ -144,11 +154,10 @@ impl Piece {
 
 impl Difference {
     fn apply(&self, base: &Whole) -> Option<Whole> {
-        let (links, hunks) = self.hunks.split_at_checked(self.link_hunks)?;
-        let bytes = hunks::apply(&base.bytes, hunks, self.length)?;
-        let links = match links {
-            [] => base.links.clone(),
-            links => hunks::apply_links(&base.links, links, self.place)?,
+        let bytes = hunks::apply(&base.bytes, &self.hunks, self.length)?;
+        let links = match self.links.is_empty() {
+            true => base.links.clone(),
+            false => hunks::apply_links(&base.links, &self.links, self.place)?,
         };
         Some(Whole {
             bytes: bytes.into(),
@@ -173,24 +182,24 @@ impl Difference {
 /// The objects that were read last: what follows them in the log is often made from them.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    young: HashMap<Place, Whole>,
-    old: HashMap<Place, Whole>,
+    young: HashMap<Place, Arc<Whole>>,
+    old: HashMap<Place, Arc<Whole>>,
     bytes: usize,
 }
 
 impl Recent {
-    pub(crate) fn get(&self, place: Place) -> Option<Whole> {
+    pub(crate) fn get(&self, place: Place) -> Option<Arc<Whole>> {
         let found = self.young.get(&place).or_else(|| self.old.get(&place));
         found.cloned()
     }
 
-    pub(crate) fn add(&mut self, place: Place, whole: &Whole) {
+    pub(crate) fn add(&mut self, place: Place, whole: &Arc<Whole>) {
         if self.bytes >= RECENT_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;
         }
         self.bytes += whole.bytes.len() + 8 * whole.links.len() + OVERHEAD_BYTES;
-        self.young.insert(place, whole.clone());
+        self.young.insert(place, Arc::clone(whole));
     }
 }
 

@@ -274,7 +274,7 @@ struct Following<'a> {
 }
 
 impl Visit for Following<'_> {
-    fn base(&mut self, place: Place) -> Result<Option<Whole>, StoreError> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
         let log = &self.reader.log;
         match log.base(place) {
             Ok(Some(base)) => Ok(Some(base)),

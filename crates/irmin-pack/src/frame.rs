@@ -1,6 +1,7 @@
 //! A frame: what is appended at once, and found again whole or not at all.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crc32fast::Hasher;
 use irmin_core::{Id, Kind, StoreError};
@@ -187,7 +188,7 @@ impl<'a> Frame<'a> {
         bytes: &'a [u8],
         place: &FramePlace,
         recent: &mut Recent,
-        base: &mut dyn FnMut(Place) -> Result<Option<Whole>, StoreError>,
+        base: &mut dyn FnMut(Place) -> Result<Option<Arc<Whole>>, StoreError>,
     ) -> Result<Self, FrameError> {
         let (mut frame, changes) = Self::parts(bytes, place)?;
         frame.make_ids(place.segment, recent, base)?;
@@ -260,7 +261,7 @@ impl<'a> Frame<'a> {
         &mut self,
         segment: u32,
         recent: &mut Recent,
-        base: &mut dyn FnMut(Place) -> Result<Option<Whole>, StoreError>,
+        base: &mut dyn FnMut(Place) -> Result<Option<Arc<Whole>>, StoreError>,
     ) -> Result<(), FrameError> {
         let mut ids = Vec::with_capacity(self.records.len());
         let mut links = Vec::new();

@@ -2,7 +2,6 @@
 //! from.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,25 +15,23 @@ use crate::layout::Layout;
 use crate::place::Place;
 use crate::record::Record;
 use crate::scan::Scan;
+use crate::segment::SegmentHeader;
 use crate::sidecar::Sidecar;
 
 /// The complete segments before the one that is read, as far as something was made from them.
 pub(crate) struct Older<'a> {
     home: &'a Home,
-    segments: BTreeMap<u32, Segment>,
+    segments: BTreeMap<u32, Places>,
 }
 
-struct Segment {
+/// Where the records of a segment are: in its sidecar, or else in memory, in eight bytes each.
+struct Places {
     file: Arc<dyn File>,
+    header: SegmentHeader,
+    sidecar: Option<Sidecar>,
+    offsets: Vec<u32>,
+    numbers: Vec<u32>,
     end: u32,
-    places: Places,
-}
-
-/// Where the records of a segment are.
-enum Places {
-    Sidecar(Sidecar),
-    /// As they were found in the segment: number and offset.
-    Found(Vec<(u32, u32)>),
 }
 
 impl<'a> Older<'a> {
@@ -55,8 +52,8 @@ impl<'a> Older<'a> {
         place: Place,
         scan: &Scan<'_>,
         here: &dyn Fn(u32) -> Result<Option<(u32, u32)>, StoreError>,
-    ) -> Result<Whole, StoreError> {
-        let layout = &self.home.layout;
+    ) -> Result<Arc<Whole>, StoreError> {
+        let layout = &*self.home.layout;
         let mut fetch = |place: Place| {
             if place.segment != scan.header.number {
                 return self.piece(place);
@@ -69,63 +66,71 @@ impl<'a> Older<'a> {
     }
 
     fn piece(&mut self, place: Place) -> Result<Option<Piece>, StoreError> {
-        let segment = match self.segments.entry(place.segment) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Segment::open(self.home, place.segment)?),
-        };
-        match segment.span(self.home, place.number)? {
-            Some(span) => piece(&*segment.file, &self.home.layout, place, span).map(Some),
-            None => Ok(None),
+        if !self.segments.contains_key(&place.segment) {
+            let places = Places::read(self.home, place.segment)?;
+            self.segments.insert(place.segment, places);
         }
+        let Some(places) = self.segments.get_mut(&place.segment) else {
+            return Ok(None);
+        };
+        let Some(span) = places.span(self.home, place)? else {
+            return Ok(None);
+        };
+        piece(&*places.file, &self.home.layout, place, span).map(Some)
     }
 }
 
-impl Segment {
-    fn open(home: &Home, number: u32) -> Result<Self, StoreError> {
+impl Places {
+    /// Opens the sidecar, or else reads the segment.
+    fn read(home: &Home, number: u32) -> Result<Self, StoreError> {
         let (file, header, end) = home.open_segment(number)?;
         let sidecar = home.sidecar(header)?.and_then(Result::ok);
-        let places = match sidecar.filter(|sidecar| sidecar.meta.covered.offset == end) {
-            Some(sidecar) => Places::Sidecar(sidecar),
-            None => Places::Found(found(home, number)?),
+        let mut places = Self {
+            file,
+            header,
+            sidecar: sidecar.filter(|sidecar| sidecar.meta.covered.offset == end),
+            offsets: Vec::new(),
+            numbers: Vec::new(),
+            end,
         };
-        Ok(Self { file, end, places })
+        if places.sidecar.is_none() {
+            places.scan(home)?;
+        }
+        Ok(places)
     }
 
-    fn span(&mut self, home: &Home, number: u32) -> Result<Option<(u32, u32)>, StoreError> {
-        if let Places::Sidecar(sidecar) = &self.places {
+    fn scan(&mut self, home: &Home) -> Result<(), StoreError> {
+        let scan = Scan {
+            file: &*self.file,
+            path: &home.layout.segment(self.header.number),
+            header: self.header,
+            end: self.end,
+        };
+        scan.places(&mut |number, offset| {
+            self.offsets.push(offset);
+            self.numbers.push(number);
+        })
+    }
+
+    fn span(&mut self, home: &Home, place: Place) -> Result<Option<(u32, u32)>, StoreError> {
+        let number = place.number;
+        if let Some(sidecar) = &self.sidecar {
             let row = sidecar.row(number);
             let span = row.and_then(|row| row.map(|row| sidecar.span(row)).transpose());
             if let Ok(span) = span {
                 return Ok(span);
             }
-            // It is damaged: the segment itself tells.
-            let segment = sidecar.meta.segment.number;
-            self.places = Places::Found(found(home, segment)?);
+            // It is damaged.
+            self.sidecar = None;
+            self.scan(home)?;
         }
-        let Places::Found(found) = &self.places else {
+        let Ok(row) = self.numbers.binary_search(&number) else {
             return Ok(None);
         };
-        let row = found.binary_search_by_key(&number, |(number, _)| *number);
-        let start = row.ok().and_then(|row| Some((row, found.get(row)?.1)));
-        Ok(start.map(|(row, start)| {
-            let next = found.get(row + 1).map(|(_, next)| *next);
-            (start, next.unwrap_or(self.end))
-        }))
+        let start = self.offsets.get(row).copied();
+        let next = self.offsets.get(row + 1).copied();
+        Ok(start.map(|start| (start, next.unwrap_or(self.end))))
     }
-}
-
-/// Reads a segment for the places of its records.
-fn found(home: &Home, number: u32) -> Result<Vec<(u32, u32)>, StoreError> {
-    let (file, header, end) = home.open_segment(number)?;
-    let scan = Scan {
-        file: &*file,
-        path: &home.layout.segment(number),
-        header,
-        end,
-    };
-    let mut found = Vec::new();
-    scan.places(&mut |number, offset| found.push((number, offset)))?;
-    Ok(found)
 }
 
 /// Reads the record between two offsets.
@@ -142,8 +147,7 @@ fn piece(
         .map_err(damage::read(&path, offset))?;
     let bytes = Bytes::from(bytes);
     let record = Record::parse(&bytes, place, offset).map_err(|damage| damage.at(&path))?;
-    let own = |payload: &[u8]| bytes.slice_ref(payload);
-    Ok(Piece::new(record, place, offset, own))
+    Ok(Piece::new(record, &bytes, place, offset))
 }
 
 /// The error for a record that others are made from and that is not there.

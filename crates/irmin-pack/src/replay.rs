@@ -45,53 +45,39 @@ impl Replay {
     /// Applies the frames from a boundary on.
     pub(crate) fn run(
         &mut self,
-        home: &Home,
         scan: &Scan<'_>,
         from: Position,
+        older: &mut Older<'_>,
     ) -> Result<Scanned, StoreError> {
         let mut replaying = Replaying {
             replay: self,
             scan,
-            older: Older::new(home),
-            places: Vec::new(),
+            older,
         };
         scan.run(from, &mut replaying)
     }
 }
 
-/// A replay that looks up what objects are made from.
-struct Replaying<'a> {
+struct Replaying<'a, 'b> {
     replay: &'a mut Replay,
     scan: &'a Scan<'a>,
-    older: Older<'a>,
-    /// The numbers and the offsets of records that may have gaps.
-    places: Vec<(u32, u32)>,
+    older: &'a mut Older<'b>,
 }
 
-impl Visit for Replaying<'_> {
-    fn base(&mut self, place: Place) -> Result<Option<Whole>, StoreError> {
-        let (table, scan, places) = (&self.replay.table, self.scan, &self.places);
-        let here = |number: u32| {
-            let Ok(row) = places.binary_search_by_key(&number, |(number, _)| *number) else {
-                let is_sparse = scan.header.is_sparse;
-                let span = if is_sparse { None } else { table.span(number)? };
-                return Ok(span.map(|(start, next)| (start, next.unwrap_or(scan.end))));
-            };
-            let start = places.get(row).map(|(_, start)| *start);
-            let next = places.get(row + 1).map(|(_, next)| *next);
-            Ok(start.map(|start| (start, next.unwrap_or(scan.end))))
+impl Visit for Replaying<'_, '_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let table = &self.replay.table;
+        let here = |number| {
+            let span = table.span(number)?;
+            Ok(span.map(|(start, next)| (start, next.unwrap_or(self.scan.end))))
         };
-        self.older.base(place, scan, &here).map(Some)
+        self.older.base(place, self.scan, &here).map(Some)
     }
 
     fn frame(&mut self, _at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
-        if self.scan.header.is_sparse {
-            let offsets = frame.records.iter().map(|(offset, _)| *offset);
-            self.places
-                .extend(frame.numbers.iter().copied().zip(offsets));
-        }
-        apply(frame, &mut self.replay.table, &mut self.replay.refs);
-        self.replay.has_collected |= frame.kind == FrameKind::Collected;
+        let replay = &mut *self.replay;
+        apply(frame, &mut replay.table, &mut replay.refs);
+        replay.has_collected |= frame.kind == FrameKind::Collected;
         Ok(())
     }
 }
@@ -100,12 +86,11 @@ impl Visit for Replaying<'_> {
 pub(crate) fn apply(frame: &Frame<'_>, table: &mut Table, refs: &mut BTreeMap<String, Id>) {
     let numbers = frame.ids.iter().zip(&frame.numbers);
     for ((offset, record), (id, number)) in frame.records.iter().zip(numbers) {
-        match record.is_remnant {
-            true => table.push_remnant(*number, *offset),
-            false => {
-                let kind = (record.kind, record.object_bytes());
-                table.push_kept(*number, *offset, *id, kind);
-            }
+        let kind = (record.kind, record.object_bytes());
+        match frame.kind {
+            _ if record.is_remnant => table.push_remnant(*number, *offset),
+            FrameKind::Kept => table.push_kept(*number, *offset, *id, kind),
+            _ => table.push(*offset, *id, kind.0, kind.1),
         }
     }
     if frame.kind == FrameKind::Checkpoint {
@@ -189,7 +174,8 @@ fn replay(
         end,
     };
     let mut replay = Replay::default();
-    let scanned = replay.run(home, &scan, Position::START)?;
+    let mut older = Older::new(home);
+    let scanned = replay.run(&scan, Position::START, &mut older)?;
     add(&home.counters.bytes_scanned, u64::from(end));
     Ok((replay, scanned))
 }

@@ -1,6 +1,7 @@
 //! Reading a segment's frames one after the other.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use irmin_core::StoreError;
 
@@ -84,7 +85,7 @@ pub(crate) struct Scanned {
 pub(crate) trait Visit {
     /// Returns an object before the frame that is read, for those that are made from it. `None`: it
     /// is lost, which was told of.
-    fn base(&mut self, place: Place) -> Result<Option<Whole>, StoreError>;
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError>;
 
     /// Takes a frame that begins at a position.
     fn frame(&mut self, at: Position, frame: &Frame<'_>) -> Result<(), StoreError>;

@@ -18,8 +18,10 @@ pub(crate) struct Table {
     /// How many they are.
     base_len: u32,
     offsets: Vec<u32>,
+    /// The numbers of the records, where they have gaps.
+    gaps: Vec<u32>,
     index: Index,
-    /// The entries of records without an object.
+    /// The entries of records without an object: alike to the index, which finds by ids.
     remnants: Vec<Entry>,
     pub(crate) kinds: [KindStats; 4],
     /// The ids of the last records, which are looked for most: those need no reading to be told apart.
@@ -44,39 +46,36 @@ impl Table {
 
     /// Adds the next record.
     pub(crate) fn push(&mut self, offset: u32, id: Id, kind: Kind, payload_bytes: usize) {
-        self.push_kept(self.len(), offset, id, (kind, payload_bytes));
+        self.add(self.len(), offset, id, (kind, payload_bytes));
     }
 
     /// Adds a record with a number that may leave a gap. Such a table is only good for making a sidecar
     /// of it.
-    pub(crate) fn push_kept(
-        &mut self,
-        number: u32,
-        offset: u32,
-        id: Id,
-        (kind, payload_bytes): (Kind, usize),
-    ) {
+    pub(crate) fn push_kept(&mut self, number: u32, offset: u32, id: Id, kind: (Kind, usize)) {
+        self.gaps.push(number);
+        self.add(number, offset, id, kind);
+    }
+
+    /// Adds a record without an object to such a table.
+    pub(crate) fn push_remnant(&mut self, number: u32, offset: u32) {
+        self.gaps.push(number);
+        self.offsets.push(offset);
+        self.remnants.push(Entry::remnant(number));
+        self.recent.clear();
+    }
+
+    fn add(&mut self, number: u32, offset: u32, id: Id, (kind, payload_bytes): (Kind, usize)) {
+        self.offsets.push(offset);
         let is_commit = kind == Kind::Commit;
         self.index
             .insert(Entry::new(prefix(&id), number, is_commit));
-        self.push_row(offset, id);
-        let stats = &mut self.kinds[usize::from(kind.code() - 1)];
-        stats.objects += 1;
-        stats.bytes += payload_bytes as u64;
-    }
-
-    /// Adds a record without an object, of which the same holds.
-    pub(crate) fn push_remnant(&mut self, number: u32, offset: u32) {
-        self.remnants.push(Entry::remnant(number));
-        self.push_row(offset, Id::NULL);
-    }
-
-    fn push_row(&mut self, offset: u32, id: Id) {
-        self.offsets.push(offset);
         if self.recent.len() >= 2 * RECENT {
             self.recent.drain(..RECENT);
         }
         self.recent.push(id);
+        let stats = &mut self.kinds[usize::from(kind.code() - 1)];
+        stats.objects += 1;
+        stats.bytes += payload_bytes as u64;
     }
 
     /// Returns the number of the last record that holds the object, if it is one of the last
@@ -111,7 +110,13 @@ impl Table {
             let span = base.map_or(Ok(None), |base| base.span(number))?;
             return Ok(span.map(|(start, next)| (start, Some(next))));
         };
-        let row = row as usize;
+        let row = match self.gaps.is_empty() {
+            true => row as usize,
+            false => match self.gaps.binary_search(&number) {
+                Ok(row) => row,
+                Err(_) => return Ok(None),
+            },
+        };
         let start = self.offsets.get(row).copied();
         Ok(start.map(|start| (start, self.offsets.get(row + 1).copied())))
     }

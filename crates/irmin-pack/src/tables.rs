@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use irmin_core::{Id, StoreError};
 
-use crate::collect::bits::Bits;
 use crate::damage::Damage;
 use crate::home::Home;
 use crate::lock::lock;
@@ -74,6 +73,11 @@ impl Tables {
         Ok(())
     }
 
+    /// Tells whether a record has no object of its own.
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, StoreError> {
+        self.ask(|sidecar| sidecar.is_remnant(number))
+    }
+
     /// Appends the entries of commits whose ids begin within a range, in order.
     pub(crate) fn commits(
         &self,
@@ -95,22 +99,6 @@ impl Tables {
         })?;
         out.append(&mut found);
         Ok(())
-    }
-
-    /// Returns the numbers of the records without an object.
-    pub(crate) fn remnants(&self) -> Result<Bits, StoreError> {
-        self.ask(|sidecar| {
-            let mut remnants = Bits::default();
-            let first = sidecar.first_entry(0)?;
-            for entry in (first..sidecar.len()).map(|index| sidecar.entry(index)) {
-                match entry? {
-                    entry if entry.is_remnant() => remnants.set(entry.number()),
-                    entry if entry.prefix > 0 => break,
-                    _ => continue,
-                };
-            }
-            Ok(remnants)
-        })
     }
 
     pub(crate) fn entries(&self) -> Result<Vec<Entry>, StoreError> {

@@ -102,7 +102,7 @@ struct Reading<'a, 'b> {
 }
 
 impl Visit for Reading<'_, '_> {
-    fn base(&mut self, place: Place) -> Result<Option<Whole>, StoreError> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
         let log = self.verifier.log;
         let base = log.base(place);
         match base.and_then(|base| base.ok_or_else(|| missing(place, &log.layout))) {
@@ -216,15 +216,15 @@ impl Verifier<'_> {
                 seen.entries.push(Entry::remnant(*number));
                 continue;
             }
+            let is_commit = record.kind == Kind::Commit;
+            let entry = Entry::new(prefix(id), *number, is_commit);
+            seen.entries.push(entry);
             self.report.objects += 1;
             if let Some(delta) = record.delta.filter(|_| *id == Id::NULL) {
                 let damage = seen.without_base(Place::of(delta.base), *offset);
                 self.report.problems.push(damage.at(scan.path));
                 continue;
             }
-            let is_commit = record.kind == Kind::Commit;
-            seen.entries
-                .push(Entry::new(prefix(id), *number, is_commit));
             if is_commit {
                 self.report.commits += 1;
                 if let Some(is_there) = self.targets.get_mut(id) {

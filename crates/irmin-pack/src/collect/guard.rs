@@ -136,7 +136,7 @@ impl Inner {
             return Ok(false);
         };
         // A segment that no collection wrote holds all that it ever did.
-        let is_stored = !sealed.is_sparse()? || self.has_object(place)?;
+        let is_stored = !sealed.is_sparse()? || sealed.holds(place.number)?;
         Ok(is_stored && self.keep(place))
     }
 

@@ -45,7 +45,7 @@ impl Kept {
         let mut count = Count::default();
         for row in 0..source.len() {
             let (place, ..) = source.record(row)?;
-            let was_remnant = source.is_remnant(place.number);
+            let was_remnant = source.is_remnant(place.number)?;
             let fate = self.fate(place.number);
             count.objects += u64::from(fate == Fate::Stays);
             count.removed += u64::from(fate != Fate::Stays && !was_remnant);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use irmin_core::{Collect, CollectReport, Cut, Id, Kind, Locator, StoreError, links_of};
 
@@ -205,7 +205,7 @@ impl Run<'_> {
         record: &Record<'_>,
         place: Place,
         offset: u32,
-    ) -> Result<Whole, StoreError> {
+    ) -> Result<Arc<Whole>, StoreError> {
         if let Some(whole) = self.recent.get(place) {
             return Ok(whole);
         }
@@ -216,7 +216,7 @@ impl Run<'_> {
             Some(whole) => Ok(Some(Piece::Whole(whole))),
             None => log.piece(place),
         };
-        let mut made = |place, whole: &Whole| recent.borrow_mut().add(place, whole);
+        let mut made = |place, whole: &Arc<Whole>| recent.borrow_mut().add(place, whole);
         chain::make_each(piece, &mut fetch, &mut made).map_err(|unmade| unmade.at(&log.layout))
     }
 
@@ -333,7 +333,7 @@ struct Targets<'a> {
 }
 
 impl Visit for Targets<'_> {
-    fn base(&mut self, place: Place) -> Result<Option<Whole>, StoreError> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
         let base = self.log.base(place)?;
         base.ok_or_else(|| missing(place, &self.log.layout))
             .map(Some)

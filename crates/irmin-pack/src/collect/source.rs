@@ -8,7 +8,6 @@ use std::sync::Arc;
 use irmin_core::{Id, StoreError};
 
 use crate::active::Active;
-use crate::collect::bits::Bits;
 use crate::collect::meter::{Meter, Stop};
 use crate::damage;
 use crate::files::File;
@@ -33,8 +32,6 @@ pub(crate) struct Source {
     /// How long the complete segment and its sidecar are.
     pub(crate) bytes: u64,
     tables: Tables,
-    /// The records without an object.
-    remnants: Bits,
 }
 
 enum Tables {
@@ -55,7 +52,6 @@ impl Source {
             frames_end: end,
             end,
             bytes: u64::from(end) + meta.file_bytes() as u64,
-            remnants: loaded.tables.remnants()?,
             tables: Tables::Sealed(loaded),
         })
     }
@@ -82,7 +78,6 @@ impl Source {
             end,
             bytes: u64::from(covered.offset) + sidecar.len() as u64,
             tables: Tables::Active(Box::new(active.table.clone())),
-            remnants: Bits::default(),
         })
     }
 
@@ -114,8 +109,11 @@ impl Source {
     }
 
     /// Tells whether a record has no object of its own.
-    pub(crate) fn is_remnant(&self, number: u32) -> bool {
-        self.remnants.get(number)
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, StoreError> {
+        match &self.tables {
+            Tables::Sealed(loaded) => loaded.tables.is_remnant(number),
+            Tables::Active(_) => Ok(false),
+        }
     }
 
     pub(crate) fn has(&self, number: u32) -> Result<bool, StoreError> {

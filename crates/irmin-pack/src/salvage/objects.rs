@@ -78,11 +78,11 @@ impl Objects {
         record: &Record<'_>,
         place: Place,
         offset: u32,
-    ) -> Result<Whole, StoreError> {
+    ) -> Result<Arc<Whole>, StoreError> {
         self.whole(Piece::copied(record, place, u64::from(offset)), place)
     }
 
-    fn whole(&self, piece: Piece, place: Place) -> Result<Whole, StoreError> {
+    fn whole(&self, piece: Piece, place: Place) -> Result<Arc<Whole>, StoreError> {
         let mut fetch = |place| match lock(&self.recent).get(place) {
             Some(whole) => Ok(Some(Piece::Whole(whole))),
             None => self.piece(place),
@@ -101,8 +101,7 @@ impl Objects {
         let bytes = Bytes::from(self.bytes(place.segment, offset, length)?);
         let offset = u64::from(offset);
         let record = Record::parse(&bytes, place, offset).map_err(|damage| damage.at(&path))?;
-        let own = |payload: &[u8]| bytes.slice_ref(payload);
-        Ok(Some(Piece::new(record, place, offset, own)))
+        Ok(Some(Piece::new(record, &bytes, place, offset)))
     }
 
     fn bytes(&self, segment: u32, offset: u32, length: u32) -> Result<Vec<u8>, StoreError> {
@@ -195,7 +194,7 @@ impl Objects {
                 let place = Place { segment, number };
                 let piece = self.piece(place)?;
                 let piece = piece.ok_or_else(|| missing(place, &self.layout))?;
-                self.whole(piece, place)?.bytes
+                self.whole(piece, place)?.bytes.clone()
             }
         };
         if Id::of(&bytes) == *id {
