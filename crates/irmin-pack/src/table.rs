@@ -21,6 +21,8 @@ pub(crate) struct Table {
     /// The numbers of the records, where they have gaps.
     gaps: Vec<u32>,
     index: Index,
+    /// The entries of records without an object: alike to the index, which finds by ids.
+    remnants: Vec<Entry>,
     pub(crate) kinds: [KindStats; 4],
     /// The ids of the last records, which are looked for most: those need no reading to be told apart.
     recent: Vec<Id>,
@@ -58,7 +60,7 @@ impl Table {
     pub(crate) fn push_remnant(&mut self, number: u32, offset: u32) {
         self.gaps.push(number);
         self.offsets.push(offset);
-        self.index.insert(Entry::remnant(number));
+        self.remnants.push(Entry::remnant(number));
         self.recent.clear();
     }
 
@@ -132,6 +134,7 @@ impl Table {
         let base = self.base.as_ref();
         let mut entries = base.map_or(Ok(Vec::new()), |base| base.entries())?;
         entries.extend(self.index.entries());
+        entries.extend_from_slice(&self.remnants);
         entries.sort_unstable_by_key(|entry| entry.sort_key());
         Ok(entries)
     }

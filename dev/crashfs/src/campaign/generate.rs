@@ -89,7 +89,31 @@ impl Life {
             let node = encode::node(&entries);
             objects.push(node);
         }
+        if let Some(node) = objects
+            .first()
+            .cloned()
+            .and_then(|blob| self.changed(&blob))
+        {
+            objects.push(node);
+        }
         objects
+    }
+
+    /// A directory that was there, with another last entry or one more.
+    fn changed(&mut self, entry: &Draft) -> Option<Draft> {
+        let old = self.any_entry()?;
+        let links = old.links.iter().map(|id| self.model.known.get(id));
+        let drafts = links.map(|known| known.map(|known| known.draft.clone()));
+        let mut entries: Vec<Draft> = drafts.collect::<Option<_>>()?;
+        if self.random.one_in(2) {
+            entries.pop();
+        }
+        entries.push(entry.clone());
+        let node = encode::node(&entries.iter().collect::<Vec<_>>());
+        Some(Draft {
+            base: (old.kind == irmin_core::Kind::Node).then_some(old.id),
+            ..node
+        })
     }
 
     fn any_entry(&mut self) -> Option<Draft> {
