@@ -71,21 +71,18 @@ impl<'a> BucketRef<'a> {
     #[inline]
     pub(super) fn find(self, suffix: &[u8]) -> Option<Slot<'a>> {
         let rows = self.rows();
-        let mut name_at = HEAD_BYTES + size_of_val(rows);
-        let (mut value_at, mut sub) = (name_at, 0);
-        for (index, row) in rows.iter().enumerate() {
-            let [name_len, tag, value_len] = row.map(usize::from);
-            let name = &self.bytes[name_at..name_at + name_len];
-            // Names that lie together differ at their ends: this spares most comparisons.
-            if name.last() == suffix.last() && name == suffix {
-                value_at += name_at - HEAD_BYTES - size_of_val(rows) + names_len(&rows[index..]);
-                return Some(self.slot(name, *row, value_at, sub));
-            }
-            name_at += name_len;
-            value_at += value_len;
-            sub += usize::from(tag >> 4 != Class::Inline as usize);
-        }
-        None
+        let names_at = HEAD_BYTES + size_of_val(rows);
+        let names = &self.bytes[names_at..];
+        let (index, name) = position(rows, names, suffix)?;
+        // Only now is it asked where the value lies: this halves the instructions for an entry.
+        let before = &rows[..index];
+        let values_before: usize = before.iter().map(|row| usize::from(row[2])).sum();
+        let value_at = names_at + names_len(rows) + values_before;
+        let sub = match self.subs {
+            [] => 0,
+            _ => before.iter().filter(|row| row[1] >> 4 != 0).count(),
+        };
+        Some(self.slot(name, rows[index], value_at, sub))
     }
 
     #[inline]
@@ -108,6 +105,29 @@ impl<'a> BucketRef<'a> {
             bucket: self,
         }
     }
+}
+
+/// Finds the row of a name in the names that lie one after the other.
+#[inline]
+fn position<'a>(
+    rows: &[[u8; ROW_BYTES]],
+    names: &'a [u8],
+    sought: &[u8],
+) -> Option<(usize, &'a [u8])> {
+    let last = sought.last().copied().unwrap_or_default();
+    let mut end = 0;
+    for (index, row) in rows.iter().enumerate() {
+        let len = usize::from(row[0]);
+        end += len;
+        // Names that lie together differ at their ends: this spares most comparisons.
+        let is_like = len == sought.len() && names.get(end.wrapping_sub(1)) == Some(&last);
+        if (is_like || sought.is_empty())
+            && let Some(name) = names.get(end - len..end).filter(|name| *name == sought)
+        {
+            return Some((index, name));
+        }
+    }
+    None
 }
 
 fn names_len(rows: &[[u8; ROW_BYTES]]) -> usize {
