@@ -11,7 +11,7 @@ use super::node::Node;
 use super::origin::Origin;
 use super::rows::BucketRef;
 use crate::Id;
-use crate::codec::Reader;
+use crate::codec::{Reader, varint_len};
 use crate::error::Result;
 
 /// A half byte has so many values.
@@ -31,14 +31,17 @@ pub(crate) struct Branches {
     len: u64,
     /// The entry whose name ends here: a bucket with one, unnamed, entry.
     terminal: Option<Box<Bucket>>,
-    /// Tells of the children that are not loaded, and of those that are as they were loaded.
+    /// Tells of the children that were not changed since the node was loaded or last stored.
     links: Option<Arc<Links>>,
+    /// Bit n: the child for the half byte n was made or changed since.
+    changed: u16,
     /// Unless the node is as it was loaded.
     origin: Option<Box<Origin>>,
     nodes: [OnceLock<Node>; BRANCHES],
 }
 
-/// The children of an inner node as it was when it was loaded: its encoding, and their places.
+/// The children of an inner node as it was when it was loaded or last stored: its encoding, and
+/// their places.
 #[derive(Debug)]
 pub(crate) struct Links {
     pub(super) bytes: Bytes,
@@ -68,6 +71,7 @@ impl Branches {
             len: 0,
             terminal: None,
             links: None,
+            changed: 0,
             origin: Some(Box::default()),
             nodes: Default::default(),
         }
@@ -80,6 +84,7 @@ impl Branches {
             len,
             terminal: (terminal.len() > 0).then(|| Box::new(terminal)),
             links: Some(Arc::new(links)),
+            changed: 0,
             origin: None,
             nodes: Default::default(),
         }
@@ -141,8 +146,36 @@ impl Branches {
     /// Notes that the node is about to be changed; `place` is where it is stored if it has no
     /// origin.
     pub(super) fn will_change(&mut self, place: Option<Place>) {
+        self.renew_links();
         let bytes = self.links.as_ref().map(|links| &links.bytes);
         self.origin = Some(Origin::changed(self.origin.take(), place, bytes));
+    }
+
+    /// After the node was stored, has its encoding tell of the children. Whoever stores it the next
+    /// time then looks at those only that were changed in between: each of the others would be two
+    /// fetches from memory.
+    fn renew_links(&mut self) {
+        let stored = self.origin.as_ref().and_then(|origin| origin.encoding());
+        let Some((store, bytes)) = stored else { return };
+        let places = self
+            .branches()
+            .map(|branch| self.link(branch).place())
+            .map(|known| known.filter(|(_, place)| place.store == store))
+            .map(|known| known.map(|(_, place)| place.locator));
+        let Some(locators) = places.collect::<Option<Vec<_>>>() else {
+            return;
+        };
+        let lens = self.children().map(|child| varint_len(child.len));
+        let ids_at = bytes.len() - self.children_len() * Id::BYTES;
+        self.links = Some(Arc::new(Links {
+            bitmap: self.bitmap,
+            lens_at: ids_at - lens.sum::<usize>(),
+            ids_at,
+            bytes: bytes.clone(),
+            places: Places { store, locators },
+            places_before: 0,
+        }));
+        self.changed = 0;
     }
 
     /// Visits the half bytes that have a child, in order.
@@ -172,10 +205,9 @@ impl Branches {
             .as_ref()
             .map(|links| links.lens())
             .unwrap_or_default();
-        for (len, node) in lens.iter_mut().zip(&self.nodes) {
-            // What was made or changed here knows better.
-            if let Some(node) = node.get().filter(|node| node.origin().is_some()) {
-                *len = node.len();
+        for branch in bits(self.changed & self.bitmap) {
+            if let Some(node) = self.loaded_child(branch) {
+                lens[usize::from(branch)] = node.len();
             }
         }
         lens
@@ -184,7 +216,16 @@ impl Branches {
     #[inline]
     fn link(&self, branch: u8) -> LinkRef<'_> {
         let node = &self.nodes[usize::from(branch % 16)];
-        LinkRef::child(node, self.links.as_deref(), branch)
+        LinkRef::child(node, self.links_of(branch), branch)
+    }
+
+    /// Returns what tells of a child, unless it was made or changed.
+    #[inline]
+    fn links_of(&self, branch: u8) -> Option<&Links> {
+        match self.changed & (1 << branch) {
+            0 => self.links.as_deref(),
+            _ => None,
+        }
     }
 
     /// Returns the child's node, if it is loaded. Touches nothing but its slot.
@@ -205,10 +246,13 @@ impl Branches {
             return Ok(None);
         };
         let node = link.node(store)?;
-        let links = self.links.as_deref();
-        if node.origin().is_none() && links.is_some_and(|l| l.len_of(branch) != node.len()) {
+        let links = self.links_of(branch);
+        if links.is_some_and(|links| links.len_of(branch) != node.len()) {
             return Err(link.damaged(WRONG_COUNT));
         }
+        let was_changed = self.changed & (1 << branch) != 0;
+        self.changed |= 1 << branch;
+        let links = self.links.as_deref().filter(|_| !was_changed);
         let node = &mut self.nodes[usize::from(branch)];
         LinkMut::child(node, links, branch)
             .node_mut(store)
@@ -219,6 +263,7 @@ impl Branches {
     pub(super) fn add_child(&mut self, branch: u8, node: Node) {
         debug_assert!(self.bitmap & (1 << branch) == 0 && node.origin().is_some());
         self.bitmap |= 1 << branch;
+        self.changed |= 1 << branch;
         self.len += node.len();
         self.nodes[usize::from(branch)] = OnceLock::from(node);
     }

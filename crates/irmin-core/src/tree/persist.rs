@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::blob::{Blob, BlobCell, Data, Mode, encode_blob};
 use super::link::{Link, LinkRef, Place, Store, load_all};
-use super::node::{Node, Ref, link_keys};
+use super::node::{Node, Ref, put_link_keys};
 use super::origin::Stored;
 use super::{Tree, chunks};
 use crate::error::{Error, Result};
@@ -179,6 +179,7 @@ struct Batch<'a> {
 }
 
 struct Pending<'a> {
+    link: LinkRef<'a>,
     node: &'a Node,
     id: Id,
     bytes: Bytes,
@@ -191,8 +192,8 @@ impl<'a> Batch<'a> {
         Self {
             store,
             target: store.store_id(),
-            nodes: Vec::new(),
-            links: Vec::new(),
+            nodes: Vec::with_capacity(8),
+            links: Vec::with_capacity(64),
             bytes: 0,
             last: None,
         }
@@ -222,8 +223,9 @@ impl<'a> Batch<'a> {
         node.set_id(id);
         self.bytes += bytes.len();
         let links = self.links.len();
-        self.links.extend(link_keys(node, self.target));
+        put_link_keys(&mut self.links, node, self.target);
         self.nodes.push(Pending {
+            link,
             node,
             id,
             bytes,
@@ -247,6 +249,7 @@ impl<'a> Batch<'a> {
                 locator: key.locator,
             };
             pending.node.was_stored(pending.id, place, pending.bytes);
+            pending.link.set_stored(pending.id, place);
             self.last = Some(*key);
         }
         self.links.clear();
