@@ -17,6 +17,9 @@ use crate::error::Result;
 /// A half byte has so many values.
 pub(super) const BRANCHES: usize = 16;
 
+/// From so many changed children on, what is known of the others is taken from the encoding.
+const RENEWED_MIN: u32 = 4;
+
 /// What an inner node branches into.
 ///
 /// Finding reads one of `nodes`, which lie in place, by half byte: in a tree that is larger than
@@ -153,8 +156,11 @@ impl Branches {
 
     /// After the node was stored, has its encoding tell of the children. Whoever stores it the next
     /// time then looks at those only that were changed in between: each of the others would be two
-    /// fetches from memory.
+    /// fetches from memory. Done for every few children: it costs about as much as four of them.
     fn renew_links(&mut self) {
+        if self.changed.count_ones() < RENEWED_MIN {
+            return;
+        }
         let stored = self.origin.as_ref().and_then(|origin| origin.encoding());
         let Some((store, bytes)) = stored else { return };
         let places = self

@@ -158,6 +158,12 @@ impl<'a> LinkRef<'a> {
         Some(Key { id, locator })
     }
 
+    /// Tells whether the given store is known to have the node.
+    pub(super) fn is_in(self, store: StoreId) -> bool {
+        let place = self.known.place().or_else(|| self.origin()?.place());
+        place.is_some_and(|place| place.store == store)
+    }
+
     /// Returns the id and the place, if any store has the node.
     pub(super) fn place(self) -> Option<(Id, Place)> {
         match (self.known.id(), self.known.place()) {

@@ -53,7 +53,8 @@ pub(crate) struct Staged<'a> {
 /// Hashes what a store does not have of a tree, and stores it but for the last few nodes.
 pub(super) fn stage<'a>(tree: &'a Tree, store: &'a dyn ObjectStore) -> Result<Staged<'a>> {
     let mut batch = Batch::new(store);
-    let done = |link: LinkRef<'_>| link.key_in(batch.target).is_some();
+    let target = batch.target;
+    let done = |link: LinkRef<'_>| link.is_in(target);
     let root = tree.root.by_ref();
     let levels = Levels::of(root, &tree.store, &done)?;
     for level in levels.upwards() {
@@ -207,7 +208,7 @@ impl<'a> Batch<'a> {
             self.put(None)?;
         }
         for link in level {
-            if let (None, Some(node)) = (link.key_in(self.target), link.loaded()) {
+            if let (false, Some(node)) = (link.is_in(self.target), link.loaded()) {
                 self.add(*link, node);
             }
             if self.bytes >= BATCH_BYTES {
