@@ -278,11 +278,8 @@ impl Branches {
     /// Puts children of other nodes into the places of own ones, loaded or not.
     pub(super) fn replace_children<'a>(&mut self, others: impl Iterator<Item = Child<'a>>) {
         let mut lens = self.lens();
-        let mut places: [_; BRANCHES] = std::array::from_fn(|branch| {
-            let node = &self.nodes[branch];
-            let branch = u8::try_from(branch).ok()?;
-            LinkRef::child(node, self.links.as_deref(), branch).place()
-        });
+        let mut places: [_; BRANCHES] =
+            std::array::from_fn(|branch| self.link(u8::try_from(branch).ok()?).place());
         for Child { branch, len, link } in others {
             let branch = usize::from(branch);
             self.len = self.len - lens[branch] + len;
@@ -294,6 +291,9 @@ impl Branches {
                 .map_or_else(OnceLock::new, OnceLock::from);
         }
         self.links = Some(Arc::new(Links::of(self.bitmap, &lens, &places)));
+        // What no store has yet knows its id itself, once it has one.
+        let unknown = bits(self.bitmap).filter(|branch| places[usize::from(*branch)].is_none());
+        self.changed = unknown.fold(0, |changed, branch| changed | 1 << branch);
     }
 
     pub(super) fn remove_child(&mut self, branch: u8) {
