@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::Base;
+use crate::parts::Part;
 use crate::peers::Peer;
 use crate::sizes::Sizes;
 use crate::workloads::Workload;
@@ -11,7 +12,7 @@ use crate::{Failure, Result};
 pub(crate) const HELP: &str = "\
 Usage: irmin-bench [--quick] [--only W1,W3] [--peers pack,redb] [--runs N] [--json FILE] [--dir DIR]
 
-Runs the workloads W1 to W7 and W9 for each peer, each measurement in a process of its own, peers
+Runs the workloads W1 to W7, W9 and Wb to Wr for each peer, each measurement in a process of its own, peers
 taking turns, and prints medians [min..max].
 
   --quick        small sizes, one run: a few seconds in all
@@ -51,6 +52,12 @@ pub(crate) enum Task {
         peer: Peer,
         store: PathBuf,
     },
+    /// Do a part of a workload that needs a process of its own.
+    Part {
+        part: Part,
+        peer: Peer,
+        store: PathBuf,
+    },
 }
 
 impl Args {
@@ -84,6 +91,13 @@ impl Args {
                 "--measure" => {
                     args.task = Task::Measure {
                         workload: value()?.parse()?,
+                        peer: value()?.parse()?,
+                        store: value()?.into(),
+                    }
+                }
+                "--part" => {
+                    args.task = Task::Part {
+                        part: value()?.parse()?,
                         peer: value()?.parse()?,
                         store: value()?.into(),
                     }

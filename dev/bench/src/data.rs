@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// The length of every value, in bytes.
 pub(crate) const VALUE_BYTES: usize = 100;
@@ -24,12 +25,17 @@ impl SplitMix64 {
 
 /// Returns 100 bytes that cannot be compressed, the same for the same arguments.
 pub(crate) fn value(tag: u64, index: u64) -> [u8; VALUE_BYTES] {
-    let mut random = SplitMix64((tag << 40) ^ index);
     let mut bytes = [0; VALUE_BYTES];
+    fill(&mut bytes, tag, index);
+    bytes
+}
+
+/// Fills a buffer with bytes that cannot be compressed, the same for the same arguments.
+pub(crate) fn fill(bytes: &mut [u8], tag: u64, index: u64) {
+    let mut random = SplitMix64((tag << 40) ^ index);
     for chunk in bytes.chunks_mut(8) {
         chunk.copy_from_slice(&random.next().to_le_bytes()[..chunk.len()]);
     }
-    bytes
 }
 
 /// Returns endless random numbers below `end`, the same for the same arguments.
@@ -40,7 +46,12 @@ pub(crate) fn indices(tag: u64, end: u64) -> impl Iterator<Item = u64> {
 
 /// W1: one key a commit, spread over 100 times 10 directories.
 pub(crate) fn spread(commits: u64) -> impl Iterator<Item = Set> {
-    (0..commits).map(|i| {
+    spread_range(0..commits)
+}
+
+/// A part of W1.
+pub(crate) fn spread_range(range: Range<u64>) -> impl Iterator<Item = Set> {
+    range.map(|i| {
         let key = format!("a{}/b{}/k{i}", i % 100, i % 1000);
         (key, value(1, i))
     })
@@ -96,6 +107,31 @@ pub(crate) fn changes(branch: u64, entries: u64, changes: u64) -> impl Iterator<
 
 pub(crate) fn changed_value(branch: u64, index: u64) -> [u8; VALUE_BYTES] {
     value(51 + branch, index)
+}
+
+/// Wo: so many entries of W2 in order, with the values of a round.
+pub(crate) fn round(round: u64, range: Range<u64>) -> impl Iterator<Item = Set> {
+    range.map(move |i| (bulk_key(i), value(70 + round, i)))
+}
+
+/// Wg: how many branches there are; every second one is removed.
+pub(crate) const BRANCHES: u64 = 50;
+
+/// Wg: the entries of one commit to a branch.
+pub(crate) fn share(branch: u64, commit: u64) -> impl Iterator<Item = Set> {
+    (0..100).map(move |entry| {
+        let key = share_key(branch, commit, entry);
+        (key, value(80 + branch, commit * 100 + entry))
+    })
+}
+
+pub(crate) fn share_key(branch: u64, commit: u64, entry: u64) -> String {
+    format!("b{branch:02}/c{commit:03}/e{entry:02}")
+}
+
+/// Wg: what a branch is called.
+pub(crate) fn branch(number: u64) -> String {
+    format!("b{number:02}")
 }
 
 /// W6: commits that each set the same key.

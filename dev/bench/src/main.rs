@@ -1,4 +1,4 @@
-//! `irmin-bench`: workloads W1 to W7 and W9, for Irminsule and its peers in one run.
+//! `irmin-bench`: workloads W1 to W7, W9 and more, for Irminsule and its peers in one run.
 //!
 //! The parent process plans, starts one process for each measurement (so that the memory that is
 //! reported is that measurement's own), and makes a table and a JSON file of the results. A child
@@ -6,8 +6,12 @@
 
 mod args;
 mod base;
+mod child;
 mod data;
+mod large;
+mod latency;
 mod measure;
+mod parts;
 mod peers;
 mod plan;
 mod report;
@@ -47,5 +51,6 @@ fn run(args: &Args) -> Result<()> {
             let phases = workload.run(*peer, store, &args.sizes())?;
             Ok(serde_json::to_writer(io::stdout(), &phases)?)
         }
+        Task::Part { part, peer, store } => part.run(*peer, store, &args.sizes()),
     }
 }

@@ -8,10 +8,12 @@ mod pack;
 #[cfg(feature = "redb")]
 mod redb;
 
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
 use crate::data::Set;
+use crate::large::LargeValue;
 use crate::measure::Counters;
 use crate::{Failure, Result};
 
@@ -70,12 +72,57 @@ pub(crate) trait Store: Sync {
 
     /// Tells what was done so far, as far as that is known.
     fn counters(&self) -> Result<Counters>;
+
+    /// Returns how one of many threads commits to a branch, which exists.
+    fn committer(&self, _branch: &str, _durable: bool) -> Result<Box<dyn Committer + '_>> {
+        Err("this peer is not measured with many threads".into())
+    }
+
+    /// Removes a branch.
+    fn delete(&mut self, _branch: &str) -> Result<()> {
+        Err("this peer has no branches".into())
+    }
+
+    /// Removes what no branch leads to. Calls `sample` after each megabyte or so of work.
+    fn collect(&self, _sample: &mut dyn FnMut()) -> Result<()> {
+        Err("this peer is not measured when it collects".into())
+    }
+
+    /// Reads and checks all that is stored.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns how many bytes were scanned to open the store, if it can tell.
+    fn scanned_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Puts large values on `main` in one commit and on stable storage.
+    fn put_blobs(&mut self, _blobs: &mut dyn Iterator<Item = LargeValue>) -> Result<()> {
+        Err("this peer is not measured with large values".into())
+    }
+}
+
+/// How one of many threads commits.
+pub(crate) trait Committer: Send {
+    /// Makes one commit of one entry.
+    fn commit(&mut self, key: &str, value: &[u8]) -> Result<()>;
 }
 
 /// A consistent look at a store.
 pub(crate) trait Reader: Send {
     /// Finds a value and hands it to `look`; tells whether there is one.
     fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool>;
+
+    /// Writes a large value to `out`, with bounded memory where the store can.
+    fn copy_to(&mut self, key: &str, out: &mut dyn io::Write) -> Result<()> {
+        let mut outcome = Ok(());
+        match self.find(key, &mut |value| outcome = out.write_all(value))? {
+            true => Ok(outcome?),
+            false => Err(format!("'{key}' is not there").into()),
+        }
+    }
 }
 
 impl Peer {
@@ -120,6 +167,29 @@ impl Peer {
             // One process imports a stream of commits and syncs at its end.
             #[cfg(feature = "git")]
             Self::Git => false,
+            _ => true,
+        }
+    }
+
+    /// Tells whether the peer is Irminsule, over whatever engine.
+    pub(crate) const fn is_irminsule(self) -> bool {
+        matches!(self, Self::Memory | Self::Pack)
+    }
+
+    /// Tells whether several threads of a process can commit to the peer.
+    pub(crate) const fn has_committers(self) -> bool {
+        match self {
+            #[cfg(feature = "git")]
+            Self::Git => false,
+            _ => true,
+        }
+    }
+
+    /// Tells whether the peer keeps values of so many bytes.
+    pub(crate) const fn keeps(self, bytes: u64) -> bool {
+        match self {
+            #[cfg(feature = "redb")]
+            Self::Redb => bytes <= 1 << 20,
             _ => true,
         }
     }
