@@ -5,7 +5,7 @@
 //! every second branch was removed since.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -59,14 +59,14 @@ pub(super) fn beside_writer(
     } else {
         "Wg writer"
     };
+    // Each commit writes what was not there: one that changes nothing would be none.
+    let numbers = AtomicU64::new(0);
     beside(store, sizes, name, "commit", &|is_over| {
         let mut committer = store.committer(&data::branch(0), durable)?;
         let mut watched = Watched::default();
         let cpu = thread_time()?;
-        for number in 0.. {
-            if is_over.load(Ordering::Relaxed) {
-                break;
-            }
+        while !is_over.load(Ordering::Relaxed) {
+            let number = numbers.fetch_add(1, Ordering::Relaxed);
             let key = format!("live/d{}/k{}", number % 10, number % 1000);
             let value = data::value(90, number);
             watched.latencies.time(|| committer.commit(&key, &value))?;

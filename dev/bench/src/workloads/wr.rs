@@ -6,7 +6,7 @@
 
 use std::path::Path;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -23,10 +23,16 @@ const FINDS_A_LOOK: u64 = 1_000;
 
 pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
     let store = Base::Bulk.open(peer, dir, sizes)?;
+    let writes = AtomicU64::new(0);
+    let writes = &writes;
     let mut phases = Vec::new();
     for follows in [false, true] {
         for readers in [1, 2] {
-            let load = Load { readers, follows };
+            let load = Load {
+                readers,
+                follows,
+                writes,
+            };
             let alone = load.measure(store.as_ref(), sizes, false)?;
             let mut beside = load.measure(store.as_ref(), sizes, true)?;
             let rate = |phase: &Phase| 1.0 / phase.sample.wall_seconds;
@@ -40,13 +46,15 @@ pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
 }
 
 #[derive(Clone, Copy)]
-struct Load {
+struct Load<'a> {
     readers: u64,
     /// Whether readers look for new commits, or read one state all the time.
     follows: bool,
+    /// How many entries were written so far: each commit writes what was not there.
+    writes: &'a AtomicU64,
 }
 
-impl Load {
+impl Load<'_> {
     fn measure(self, store: &dyn Store, sizes: &Sizes, has_writer: bool) -> Result<Phase> {
         let is_over = AtomicBool::new(false);
         let is_over = &is_over;
@@ -63,7 +71,7 @@ impl Load {
         let mut phase = time(&name, sizes.long_finds, || Ok(()))?;
         let mut commits = 0;
         thread::scope(|scope| {
-            let writer = has_writer.then(|| scope.spawn(move || write(store, sizes, is_over)));
+            let writer = has_writer.then(|| scope.spawn(move || self.write(store, sizes, is_over)));
             let readers = (0..self.readers)
                 .map(|reader| scope.spawn(move || self.read(store, sizes, reader, start)))
                 .collect();
@@ -118,18 +126,17 @@ impl Load {
         }
         Ok(())
     }
-}
 
-/// Replaces random entries, a commit each, until told to stop. Returns how many.
-fn write(store: &dyn Store, sizes: &Sizes, is_over: &AtomicBool) -> Result<u64> {
-    let mut committer = store.committer("main", false)?;
-    let mut commits = 0;
-    for index in data::indices(66, sizes.entries) {
-        if is_over.load(Ordering::Relaxed) {
-            break;
+    /// Replaces random entries, a commit each, until told to stop. Returns how many.
+    fn write(self, store: &dyn Store, sizes: &Sizes, is_over: &AtomicBool) -> Result<u64> {
+        let mut committer = store.committer("main", false)?;
+        let first = self.writes.load(Ordering::Relaxed);
+        let mut random = data::indices(66 + first, sizes.entries);
+        while !is_over.load(Ordering::Relaxed) {
+            let number = self.writes.fetch_add(1, Ordering::Relaxed);
+            let index = random.next().unwrap_or_default();
+            committer.commit(&data::bulk_key(index), &data::value(66, number))?;
         }
-        committer.commit(&data::bulk_key(index), &data::value(66, commits))?;
-        commits += 1;
+        Ok(self.writes.load(Ordering::Relaxed) - first)
     }
-    Ok(commits)
 }
