@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use crate::branch::{Branch, BranchState};
 use crate::commit::{CommitData, CommitInfo, Signature, Time};
 use crate::error::{Error, Result};
@@ -13,7 +15,7 @@ use crate::loader::{Loader, NoContents};
 use crate::refs::BranchName;
 use crate::revision::Revision;
 use crate::rules::RuleTypes;
-use crate::store::{Cut, Engine, ObjectStore};
+use crate::store::{Base, Cut, Engine, Object, ObjectStore};
 use crate::{Id, Key, Tree};
 
 /// How many bytes may go through a repository's trees before it lets go of what its branches keep
@@ -79,8 +81,14 @@ pub struct Commit {
     key: Key,
     generation: u32,
     cut: Cut,
-    data: Arc<CommitData>,
+    body: Arc<Body>,
     tree: Tree,
+}
+
+/// What a commit says, and its encoding.
+struct Body {
+    data: CommitData,
+    bytes: Bytes,
 }
 
 impl Repo {
@@ -172,7 +180,10 @@ impl Repo {
             key,
             generation: stored.generation,
             cut: stored.cut,
-            data: Arc::new(data),
+            body: Arc::new(Body {
+                data,
+                bytes: stored.bytes,
+            }),
             tree,
         }))
     }
@@ -207,6 +218,7 @@ impl Repo {
             .unwrap_or(0)
             // A damaged parent may say anything; history refuses a child that is no younger.
             .saturating_add(1);
+        let base = parents.first().and_then(Commit::as_base);
         let parents = parents.iter().map(|parent| parent.key).collect();
         let data = CommitData {
             tree: root,
@@ -214,14 +226,21 @@ impl Repo {
             info,
         };
         let encoded = data.encode()?;
-        let keys = objects.put_many(&[encoded.object(generation)])?;
+        let object = Object {
+            base,
+            ..encoded.object(generation)
+        };
+        let keys = objects.put_many(&[object])?;
         let key = keys.first().copied().unwrap_or_else(|| encoded.id.into());
         let tree = tree.in_store(&objects, root);
         Ok(Commit {
             key,
             generation,
             cut: Cut::NONE,
-            data: Arc::new(data),
+            body: Arc::new(Body {
+                data,
+                bytes: encoded.bytes,
+            }),
             tree,
         })
     }
@@ -310,7 +329,7 @@ impl Commit {
     /// Returns who made it, when and why.
     #[must_use]
     pub fn info(&self) -> &CommitInfo {
-        &self.data.info
+        &self.body.data.info
     }
 
     /// Returns how many commits the longest line down to a root has, this one included.
@@ -324,7 +343,7 @@ impl Commit {
     pub fn parents(&self) -> &[Key] {
         match self.cut.parents {
             true => &[],
-            false => &self.data.parents,
+            false => &self.body.data.parents,
         }
     }
 
@@ -341,10 +360,16 @@ impl Commit {
         &self.tree
     }
 
+    /// Returns what a commit on top of this one is like.
+    pub(crate) fn as_base(&self) -> Option<Base<'_>> {
+        let bytes = &self.body.bytes;
+        self.key.locator.map(|locator| Base { locator, bytes })
+    }
+
     /// Returns the same commit with nothing loaded.
     pub(crate) fn unloaded(&self) -> Self {
         Self {
-            data: Arc::clone(&self.data),
+            body: Arc::clone(&self.body),
             tree: self.tree.unloaded(),
             ..*self
         }

@@ -34,7 +34,7 @@ impl Source {
 }
 
 /// A key and a value that is read as a stream.
-pub(crate) struct LargeValue {
+pub struct LargeValue {
     source: Source,
     key: String,
     tag: u64,
@@ -53,11 +53,16 @@ impl LargeValue {
         self
     }
 
-    pub(crate) fn key(&self) -> &str {
+    /// Returns the key.
+    #[must_use]
+    pub fn key(&self) -> &str {
         &self.key
     }
 
-    pub(crate) const fn len(&self) -> u64 {
+    /// Returns the number of bytes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub const fn len(&self) -> u64 {
         self.len
     }
 

@@ -11,7 +11,8 @@ use bytes::Bytes;
 
 use super::blob::{BlobCell, INLINE_BYTES_MAX, Mode};
 use super::chunks::CHUNKED_BYTES_MIN;
-use super::link::{Link, Places};
+use super::link::{Link, Place as StoredPlace, Places};
+use super::origin::Origin;
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::{Id, Kind};
@@ -100,14 +101,16 @@ impl<'a> Slot<'a> {
 pub(crate) struct Bucket {
     bytes: Bytes,
     subs: Vec<Sub>,
+    origin: Origin,
 }
 
 impl Bucket {
     /// Returns the bucket without entries. Allocates nothing.
-    pub(super) const fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             bytes: Bytes::from_static(&EMPTY),
             subs: Vec::new(),
+            origin: Origin::default(),
         }
     }
 
@@ -129,6 +132,7 @@ impl Bucket {
         Self {
             bytes: [&head[..], &rows, &names, &values].concat().into(),
             subs,
+            origin: Origin::default(),
         }
     }
 
@@ -142,6 +146,22 @@ impl Bucket {
 
     pub(super) fn take_subs(&mut self) -> Vec<Sub> {
         std::mem::take(&mut self.subs)
+    }
+
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Notes that what a store has, if `place` says so, is about to be changed.
+    pub(super) fn will_change(&mut self, place: Option<StoredPlace>) {
+        self.origin.change(place, &self.bytes);
+    }
+
+    /// Notes that the bucket was stored with this encoding.
+    pub(super) fn was_stored(&self, encoded: Bytes) {
+        // Without subs, it keeps these very bytes.
+        self.origin
+            .store((!self.subs.is_empty()).then_some(encoded));
     }
 
     /// Visits the entries in order.
@@ -274,7 +294,11 @@ impl Bucket {
         if end != bytes.len() {
             return Err(DecodeError::new("node", end, "bytes after the end"));
         }
-        Ok(Self { bytes, subs })
+        Ok(Self {
+            bytes,
+            subs,
+            origin: Origin::stored(None),
+        })
     }
 
     /// Returns the part of the encoding from the number of entries on.
@@ -300,6 +324,7 @@ impl Bucket {
             Self {
                 bytes: whole.into(),
                 subs,
+                origin: Origin::default(),
             },
             end,
         ))

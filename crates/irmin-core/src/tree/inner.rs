@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Sub};
 use super::link::{Link, Node, Places, Ref};
 use super::nibbles::{nibble, nibbles};
+use super::origin::Origin;
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::short::Short;
@@ -25,6 +26,7 @@ pub(crate) struct Inner {
     /// Bit n: there is a child for the half byte n.
     bitmap: u16,
     children: Vec<Child>,
+    pub(super) origin: Origin,
 }
 
 /// The names that go on with one half byte.
@@ -51,6 +53,7 @@ impl Inner {
             terminal: Bucket::empty(),
             bitmap: 0,
             children: Vec::new(),
+            origin: Origin::default(),
         }
     }
 
@@ -184,6 +187,7 @@ impl Inner {
             terminal,
             bitmap,
             children,
+            origin: Origin::stored(Some(bytes.clone())),
         };
         let terminals = inner.terminal.len() as u64;
         let total = inner

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::bucket::{Bucket, Sub};
 use super::inner::Inner;
+use super::origin::Origin;
 use crate::error::{DecodeError, Error, Result};
 use crate::store::{Locator, StoreId};
 use crate::{Id, Key, ObjectStore, Stored};
@@ -135,9 +136,11 @@ impl Link {
     pub(super) fn node_mut(&mut self, store: &Store) -> Result<&mut Node> {
         self.node(store)?;
         self.id.take();
-        self.stored.take();
+        let place = self.stored.take();
         let node = self.node.get_mut().expect("because it was just loaded");
-        Ok(Arc::make_mut(node))
+        let node = Arc::make_mut(node);
+        node.will_change(place);
+        Ok(node)
     }
 
     /// Says that the stored node does not fit the place where this link has it.
@@ -218,6 +221,28 @@ impl Node {
                 Bucket::decode(bytes.clone(), places).map(Self::Bucket)
             }
             _ => Inner::decode(bytes, places).map(Self::Inner),
+        }
+    }
+
+    pub(super) const fn origin(&self) -> &Origin {
+        match self {
+            Self::Bucket(bucket) => bucket.origin(),
+            Self::Inner(inner) => &inner.origin,
+        }
+    }
+
+    fn will_change(&mut self, place: Option<Place>) {
+        match self {
+            Self::Bucket(bucket) => bucket.will_change(place),
+            Self::Inner(inner) => inner.origin.change(place, &Bytes::new()),
+        }
+    }
+
+    /// Notes that the node was stored with this encoding.
+    pub(super) fn was_stored(&self, encoded: Bytes) {
+        match self {
+            Self::Bucket(bucket) => bucket.was_stored(encoded),
+            Self::Inner(inner) => inner.origin.store(Some(encoded)),
         }
     }
 

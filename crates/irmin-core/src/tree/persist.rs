@@ -9,9 +9,10 @@ use bytes::Bytes;
 use super::blob::{Blob, BlobCell, Data, Mode, encode_blob};
 use super::inner::link_keys;
 use super::link::{Link, Node, Place, Ref, Store, load_all};
+use super::origin::Stored;
 use super::{Tree, chunks};
 use crate::error::{Error, Result};
-use crate::{Id, Key, Kind, Object, ObjectStore};
+use crate::{Cut, Id, Key, Kind, Object, ObjectStore};
 
 /// How many bytes of objects are handed to a store at once, at least one object.
 const BATCH_BYTES: usize = 1 << 20;
@@ -106,52 +107,70 @@ fn put_blobs(store: &dyn ObjectStore, from: &Store, level: &[&Link]) -> Result<(
     Ok(())
 }
 
+/// A node on its way into a store.
+struct Pending<'a> {
+    link: &'a Link,
+    node: &'a Node,
+    id: Id,
+    bytes: Bytes,
+    links: Vec<Key>,
+    base: Option<Stored>,
+}
+
 /// Stores the nodes of a level in batches; returns the key of the last one.
 fn put_nodes(store: &dyn ObjectStore, level: &[&Link]) -> Result<Option<Key>> {
     let target = store.store_id();
     let mut batch = Vec::new();
-    let mut bytes = 0;
+    let mut size = 0;
     let mut last = None;
     for link in level {
         let Some(node) = link.loaded() else { continue };
-        let encoded = encode(node);
-        bytes += encoded.len();
-        let id = link.known_id().unwrap_or_else(|| Id::of(&encoded));
-        batch.push((*link, id, encoded, link_keys(node, target)));
-        if bytes >= BATCH_BYTES {
-            last = put_batch(store, &std::mem::take(&mut batch))?;
-            bytes = 0;
+        let bytes = encode(node);
+        size += bytes.len();
+        batch.push(Pending {
+            link,
+            node,
+            id: link.known_id().unwrap_or_else(|| Id::of(&bytes)),
+            bytes,
+            links: link_keys(node, target),
+            base: node.origin().base_in(target),
+        });
+        if size >= BATCH_BYTES {
+            last = put_batch(store, std::mem::take(&mut batch))?;
+            size = 0;
         }
     }
-    Ok(put_batch(store, &batch)?.or(last))
+    Ok(put_batch(store, batch)?.or(last))
 }
 
-fn put_batch(
-    store: &dyn ObjectStore,
-    batch: &[(&Link, Id, Bytes, Vec<Key>)],
-) -> Result<Option<Key>> {
+fn put_batch(store: &dyn ObjectStore, batch: Vec<Pending<'_>>) -> Result<Option<Key>> {
     if batch.is_empty() {
         return Ok(None);
     }
-    let objects: Vec<_> = batch
-        .iter()
-        .map(|(_, id, bytes, links)| Object {
-            base: None,
-            cut: crate::Cut::NONE,
-            id: *id,
-            kind: Kind::Node,
-            bytes,
-            links,
-            generation: 0,
-        })
-        .collect();
+    let objects: Vec<_> = batch.iter().map(Pending::object).collect();
     let keys = store.put_many(&objects)?;
-    for ((link, id, ..), key) in batch.iter().zip(&keys) {
-        link.set_id(*id);
-        link.set_stored(Place {
+    drop(objects);
+    for (pending, key) in batch.into_iter().zip(&keys) {
+        pending.node.was_stored(pending.bytes);
+        pending.link.set_id(pending.id);
+        pending.link.set_stored(Place {
             store: store.store_id(),
             locator: key.locator,
         });
     }
     Ok(keys.last().copied())
+}
+
+impl Pending<'_> {
+    fn object(&self) -> Object<'_> {
+        Object {
+            id: self.id,
+            kind: Kind::Node,
+            bytes: &self.bytes,
+            links: &self.links,
+            generation: 0,
+            cut: Cut::NONE,
+            base: self.base.as_ref().map(Stored::as_base),
+        }
+    }
 }

@@ -15,11 +15,12 @@ use crate::{Result, child, data};
 
 /// Each length is reached, and opened, by a process of its own.
 pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
+    let program = std::env::current_exe()?;
     let mut phases: Vec<Phase> = Vec::new();
     for step in 0..sizes.histories.len() {
         for part in [Part::Grow(step), Part::Open(step)] {
             let words = ["--part", part.name(), peer.name()];
-            let output = child::output(&words, dir, sizes.is_quick)?;
+            let output = child::output(&program, &words, dir, sizes.is_quick)?;
             phases.push(serde_json::from_slice(&output)?);
         }
     }

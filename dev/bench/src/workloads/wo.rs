@@ -45,7 +45,7 @@ pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
 /// Has another process write, and kills it.
 fn crash(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<()> {
     let words = ["--part", Part::Tail.name(), peer.name()];
-    let mut writer = child::command(&words, dir, sizes.is_quick)?
+    let mut writer = child::command(&std::env::current_exe()?, &words, dir, sizes.is_quick)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
