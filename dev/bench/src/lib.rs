@@ -10,7 +10,7 @@
 mod args;
 mod base;
 mod child;
-mod data;
+pub mod data;
 mod large;
 mod latency;
 mod measure;
