@@ -55,7 +55,7 @@ impl Sizes {
         line: 10_000,
         twig: 1_000,
         group_commits: 3_200,
-        long_finds: 1_000_000,
+        long_finds: 500_000,
         shares: 200,
         alone_millis: 3_000,
         tail_commits: 9_500,

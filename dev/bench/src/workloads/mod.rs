@@ -136,9 +136,10 @@ impl Workload {
             Self::Wb1m => peer.keeps(1 << 20),
             Self::Wb256m => peer.keeps(256 << 20),
             Self::Wc => peer.can_sync_commits() && peer.has_committers(),
-            Self::Wg | Self::Wgn | Self::Wgr => peer.can_collect(),
-            Self::Wgd | Self::Wh => peer.can_collect() && peer.has_files(),
-            Self::Wr => peer.has_committers(),
+            Self::Wg | Self::Wgn | Self::Wgd | Self::Wgr | Self::Wh => {
+                peer.can_collect() && peer.has_files()
+            }
+            Self::Wr => peer.has_files() && peer.has_committers(),
             _ => true,
         }
     }

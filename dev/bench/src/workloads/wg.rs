@@ -22,10 +22,7 @@ use crate::{Result, data};
 pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
     let mut store = Base::Garbage.open(peer, dir, sizes)?;
     store.sync()?;
-    let disk = || match peer.has_files() {
-        true => allocated_bytes(dir),
-        false => Ok(0),
-    };
+    let disk = || allocated_bytes(dir);
     let before = disk()?;
     let mut peak = before;
     let mut phase = time_writes("Wg", 1, store.as_mut(), |store| {

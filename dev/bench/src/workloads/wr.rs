@@ -58,7 +58,7 @@ impl Load<'_> {
     fn measure(self, store: &dyn Store, sizes: &Sizes, has_writer: bool) -> Result<Phase> {
         let is_over = AtomicBool::new(false);
         let is_over = &is_over;
-        let start = Barrier::new(usize::try_from(self.readers)?);
+        let start = Barrier::new(usize::try_from(self.readers)? + usize::from(has_writer));
         let start = &start;
         let mut name = format!(
             "Wr {} {}",
@@ -71,7 +71,8 @@ impl Load<'_> {
         let mut phase = time(&name, sizes.long_finds, || Ok(()))?;
         let mut commits = 0;
         thread::scope(|scope| {
-            let writer = has_writer.then(|| scope.spawn(move || self.write(store, sizes, is_over)));
+            let writer =
+                has_writer.then(|| scope.spawn(move || self.write(store, sizes, start, is_over)));
             let readers = (0..self.readers)
                 .map(|reader| scope.spawn(move || self.read(store, sizes, reader, start)))
                 .collect();
@@ -128,8 +129,16 @@ impl Load<'_> {
     }
 
     /// Replaces random entries, a commit each, until told to stop. Returns how many.
-    fn write(self, store: &dyn Store, sizes: &Sizes, is_over: &AtomicBool) -> Result<u64> {
-        let mut committer = store.committer("main", false)?;
+    fn write(
+        self,
+        store: &dyn Store,
+        sizes: &Sizes,
+        start: &Barrier,
+        is_over: &AtomicBool,
+    ) -> Result<u64> {
+        let committer = store.committer("main", false);
+        start.wait();
+        let mut committer = committer?;
         let first = self.writes.load(Ordering::Relaxed);
         let mut random = data::indices(66 + first, sizes.entries);
         while !is_over.load(Ordering::Relaxed) {
