@@ -11,17 +11,26 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// Random bytes that large values are made of, much faster than random numbers are.
 #[derive(Clone)]
-pub(crate) struct Source(Arc<Vec<u8>>);
+pub struct Source(Arc<Vec<u8>>);
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Source {
-    pub(crate) fn new() -> Self {
+    /// Makes them.
+    #[must_use]
+    pub fn new() -> Self {
         let mut bytes = vec![0; PIECE_BYTES];
         fill(&mut bytes, 9, 0);
         Self(Arc::new(bytes))
     }
 
     /// Returns a value of so many bytes that cannot be compressed, the same for the same tag.
-    pub(crate) fn value(&self, key: String, tag: u64, len: u64) -> LargeValue {
+    #[must_use]
+    pub fn value(&self, key: String, tag: u64, len: u64) -> LargeValue {
         LargeValue {
             source: self.clone(),
             key,
@@ -47,7 +56,8 @@ pub struct LargeValue {
 
 impl LargeValue {
     /// Puts one more byte at an offset.
-    pub(crate) fn with_byte_inserted_at(mut self, offset: u64) -> Self {
+    #[must_use]
+    pub fn with_byte_inserted_at(mut self, offset: u64) -> Self {
         self.inserted = Some(offset);
         self.len += 1;
         self

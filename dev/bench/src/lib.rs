@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use args::{Args, Task};
 
 pub use data::Set;
-pub use large::LargeValue;
+pub use large::{LargeValue, Source};
 pub use measure::{Counters, bytes_passed_to_writes};
 pub use peers::{Abilities, Committer, Peer, Reader, Store};
 
