@@ -12,17 +12,16 @@ use irmin_core::StoreError;
 
 use crate::active::State;
 use crate::damage::{self, Damage};
-use crate::files::Files;
 use crate::frame::{Frame, FrameKind};
-use crate::layout::Layout;
+use crate::home::Home;
 use crate::lock::{read, write};
 use crate::open::{check_format, numbers};
 use crate::read::find_segment;
 use crate::reader::PackReader;
 use crate::recover::Recovered;
+use crate::replay;
 use crate::scan::{self, Ahead, Position, Scan};
-use crate::sealed::{self, Sealed};
-use crate::stats::Counters;
+use crate::sealed::Sealed;
 
 /// Bytes behind the last frame that are none and were found to be no damage: an offset, and how
 /// long the file was.
@@ -36,27 +35,20 @@ pub(crate) struct Newest {
 
 impl Newest {
     /// Reads the newest segment, also while another process writes to it, completes it or is killed.
-    pub(crate) fn read(
-        files: &dyn Files,
-        layout: &Layout,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn read(home: &Arc<Home>) -> Result<Self, StoreError> {
         let mut pause = Duration::from_millis(1);
         for _ in 0..ATTEMPTS {
-            match Self::read_once(files, layout, counters) {
+            match Self::read_once(home) {
                 Err(error) if may_pass(&error) => thread::park_timeout(pause),
                 other => return other,
             }
             pause *= 2;
         }
-        Self::read_once(files, layout, counters)
+        Self::read_once(home)
     }
 
-    fn read_once(
-        files: &dyn Files,
-        layout: &Layout,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
+    fn read_once(home: &Arc<Home>) -> Result<Self, StoreError> {
+        let (files, layout) = (&*home.files, &home.layout);
         check_format(files, layout)?;
         let dir = &layout.segments;
         let list = || files.list(dir).map_err(damage::io("list", dir));
@@ -68,7 +60,7 @@ impl Newest {
             .ok_or_else(|| Damage::new(0, "a segment", "none").at(dir))?;
         let path = layout.segment(newest);
         let file = files.open_read(&path).map_err(damage::io("open", &path))?;
-        let recovered = Recovered::read(files, layout, newest, file, counters)?;
+        let recovered = Recovered::read(home, newest, file)?;
         recovered.check_tail()?;
         Ok(Self { older, recovered })
     }
@@ -170,8 +162,9 @@ impl PackReader {
     fn apply(&self, next: Position, frame: &Frame<'_>) {
         let mut state = write(&self.log.state);
         let State { active, refs, .. } = &mut *state;
-        sealed::apply(frame, &mut active.table, refs);
+        replay::apply(frame, &mut active.table, refs);
         active.written = next;
+        active.is_durable_to(frame.synced);
         active.is_complete = frame.kind == FrameKind::End;
         drop(state);
         if frame.kind == FrameKind::Collected {
@@ -220,7 +213,7 @@ impl PackReader {
     /// the present one.
     fn jump(&self) -> Result<bool, StoreError> {
         let log = &self.log;
-        let newest = Newest::read(&*log.options.files, &log.layout, &log.counters)?;
+        let newest = Newest::read(&log.home)?;
         let active = newest.recovered.active;
         let mut state = write(&log.state);
         let (number, previous) = (active.header.number, state.active.header.number);

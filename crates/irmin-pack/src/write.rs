@@ -89,6 +89,10 @@ impl Inner {
             drop(state);
             add(&self.counters.syncs, 1);
             file.sync().map_err(damage::io("sync", &path))?;
+            let active = &read(&self.state).active;
+            if Arc::ptr_eq(&active.file, &file) {
+                active.is_durable_to(narrow64(end - active.base));
+            }
             Ok(end)
         })
     }
@@ -347,7 +351,7 @@ impl Inner {
                 is_complete,
                 &active.table,
                 &state.refs,
-            );
+            )?;
             (active.header, bytes)
         };
         let result = sidecar::write(&*self.options.files, &self.layout, &bytes, header.number);

@@ -1,28 +1,26 @@
-//! What a node was when it was last stored: what an engine may store the difference to.
+//! What is known of a node that was made or changed in memory.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
 use super::link::Place;
+use crate::Id;
 use crate::store::{Base, Locator, StoreId};
 
-/// Kept beside a node, and looked at by whoever stores it: two threads may do that at once.
-#[derive(Debug, Default)]
-pub(crate) struct Origin(Mutex<State>);
-
+/// Kept beside such a node. A node that is as it was loaded has none: whoever points to it knows
+/// its id and place, and the node keeps its encoding.
 #[derive(Clone, Debug, Default)]
-enum State {
-    /// No store had it.
-    #[default]
-    New,
-    /// It is as stored. Its encoding; `None` if those are the bytes that the node itself keeps.
-    Stored(Option<Bytes>),
-    /// It was made by changing what lies there and has this encoding.
-    Changed(Stored),
+pub(crate) struct Origin {
+    id: OnceLock<Id>,
+    /// Set once a store has the node: the first store to have it, and the encoding; `None` if
+    /// those are the bytes that the node itself keeps.
+    stored: OnceLock<(Place, Option<Bytes>)>,
+    /// What the node was made from.
+    was: Option<Stored>,
 }
 
-/// A stored object: its place and its encoding.
+/// A stored object: its place and its encoding, which an engine may store the difference to.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     store: StoreId,
@@ -31,47 +29,54 @@ pub(crate) struct Stored {
 }
 
 impl Origin {
-    /// Returns what is known of a node that is as stored.
-    pub(super) fn stored(encoding: Option<Bytes>) -> Self {
-        Self(Mutex::new(State::Stored(encoding)))
+    pub(super) fn id(&self) -> Option<Id> {
+        self.id.get().copied()
+    }
+
+    pub(super) fn set_id(&self, id: Id) {
+        // Two threads that hash the same node at once come to the same id.
+        let _same = self.id.set(id);
+    }
+
+    pub(super) fn place(&self) -> Option<Place> {
+        self.stored.get().map(|(place, _)| *place)
     }
 
     /// Notes that the node was stored.
-    pub(super) fn store(&self, encoding: Option<Bytes>) {
-        *self.lock() = State::Stored(encoding);
+    pub(super) fn set_stored(&self, place: Place, encoding: Option<Bytes>) {
+        // The first place is kept: it is as good as another.
+        let _first = self.stored.set((place, encoding));
     }
 
-    /// Notes that the node is about to be changed. `place` is where it is stored as it is, `own`
-    /// are the bytes that it keeps.
-    pub(super) fn change(&mut self, place: Option<Place>, own: &Bytes) {
-        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let State::Stored(encoding) = state else {
-            return;
-        };
-        let bytes = encoding.take().unwrap_or_else(|| own.clone());
-        *state = match place {
-            Some(Place {
-                store,
-                locator: Some(locator),
-            }) => State::Changed(Stored {
-                store,
+    /// Returns the origin of a node that is about to be changed. `place` is where it is stored if
+    /// it has no origin, `own` are the bytes that it keeps.
+    pub(super) fn changed(
+        origin: Option<Box<Self>>,
+        place: Option<Place>,
+        own: Option<&Bytes>,
+    ) -> Box<Self> {
+        let mut origin = origin.unwrap_or_else(|| {
+            let origin = Self::default();
+            let stored = place.map(|place| (place, None));
+            stored.map(|stored| origin.stored.set(stored));
+            Box::new(origin)
+        });
+        origin.id.take();
+        if let Some((place, encoding)) = origin.stored.take() {
+            let bytes = encoding.or_else(|| own.cloned());
+            origin.was = place.locator.zip(bytes).map(|(locator, bytes)| Stored {
+                store: place.store,
                 locator,
                 bytes,
-            }),
-            _ => State::New,
-        };
-    }
-
-    /// Returns what a changed node was made from, if this store has it.
-    pub(super) fn base_in(&self, target: StoreId) -> Option<Stored> {
-        match &*self.lock() {
-            State::Changed(stored) if stored.store == target => Some(stored.clone()),
-            _ => None,
+            });
         }
+        origin
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns what the node was made from, if this store has it.
+    pub(super) fn base_in(&self, target: StoreId) -> Option<Stored> {
+        let was = self.was.as_ref();
+        was.filter(|stored| stored.store == target).cloned()
     }
 }
 
@@ -84,16 +89,10 @@ impl Stored {
     }
 }
 
-impl Clone for Origin {
-    fn clone(&self) -> Self {
-        Self(Mutex::new(self.lock().clone()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use proptest::prelude::*;
 
@@ -102,8 +101,6 @@ mod tests {
     use crate::{
         Env, Id, IdPrefix, Key, Kind, Locator, MemoryStore, Object, Path, StoreId, Stored, Tree,
     };
-
-    use super::*;
 
     /// A store that checks the bases that it is given and counts them.
     #[derive(Default)]

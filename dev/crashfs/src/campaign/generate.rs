@@ -115,8 +115,10 @@ impl Life {
 
     /// Small enough for many segments in a short script.
     pub(super) fn options(&mut self) -> Options {
+        let more = self.random.below(6000);
         Options {
-            segment_bytes: 1500 + u32::try_from(self.random.below(6000)).unwrap_or_default(),
+            segment_bytes: 1500 + u32::try_from(more).unwrap_or_default(),
+            map: more % 2 == 0,
             pending_bytes: 300 + self.random.below(2000),
             cache_bytes: 4000,
             checkpoint_bytes: [0, 500, 100_000][self.random.below(3)],
