@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::peers::Store;
+use crate::report::whole;
 
 /// One measured part of a workload.
 #[derive(Serialize, Deserialize)]
@@ -138,9 +139,13 @@ fn children_time() -> Result<Duration> {
     Ok(Duration::from_millis(10 * ticks))
 }
 
-/// Returns how much memory of this process is resident now.
-pub(crate) fn resident_bytes() -> Result<u64> {
-    status_bytes("VmRSS:")
+/// Adds to a phase how much memory is resident now: all, which has pages of mapped files, and what
+/// is the process's own.
+pub(crate) fn add_memory(phase: &mut Phase) -> Result<()> {
+    for (name, field) in [("resident, MiB", "VmRSS:"), ("own, MiB", "RssAnon:")] {
+        phase.add(name, whole(status_bytes(field)?) / 1_048_576.0);
+    }
+    Ok(())
 }
 
 /// Returns a figure of this process's memory.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::large::{Expected, LargeValue, Source};
-use crate::measure::{Phase, drop_page_cache, time, time_writes};
+use crate::measure::{Phase, add_memory, drop_page_cache, time, time_writes};
 use crate::peers::{Peer, Store};
 use crate::report::whole;
 use crate::{Result, data};
@@ -60,6 +60,7 @@ impl Load {
         let mut phase = time_writes(&name, 1, store, |store| store.put_blobs(&mut counted))?;
         phase.sample.operations = count;
         self.add_rate(&mut phase);
+        add_memory(&mut phase)?;
         Ok(phase)
     }
 
@@ -78,6 +79,7 @@ impl Load {
             Ok(())
         })?;
         self.add_rate(&mut phase);
+        add_memory(&mut phase)?;
         Ok(phase)
     }
 

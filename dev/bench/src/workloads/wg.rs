@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{join_all, must_find};
 use crate::base::Base;
@@ -130,7 +130,11 @@ fn beside(
 }
 
 fn rest(pause: Duration) -> Result<()> {
-    thread::park_timeout(pause);
+    let start = Instant::now();
+    // Parking may end early.
+    while let Some(left) = pause.checked_sub(start.elapsed()) {
+        thread::park_timeout(left);
+    }
     Ok(())
 }
 

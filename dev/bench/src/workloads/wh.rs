@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::must_be;
 use crate::measure::{
-    Phase, disk_bytes, drop_page_cache, resident_bytes, thread_time, time, time_writes,
+    Phase, add_memory, disk_bytes, drop_page_cache, thread_time, time, time_writes,
 };
 use crate::parts::Part;
 use crate::peers::Peer;
@@ -98,7 +98,7 @@ pub(crate) fn open(peer: Peer, dir: &Path, sizes: &Sizes, step: usize) -> Result
         store = Some(opened);
         Ok(())
     })?;
-    phase.add("resident, MiB", whole(resident_bytes()?) / 1_048_576.0);
+    add_memory(&mut phase)?;
     Ok(phase)
 }
 

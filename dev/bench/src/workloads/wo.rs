@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::thread;
 
 use super::must_be;
-use crate::measure::{Phase, disk_bytes, drop_page_cache, resident_bytes, time};
+use crate::measure::{Phase, add_memory, disk_bytes, drop_page_cache, time};
 use crate::parts::Part;
 use crate::peers::Peer;
 use crate::report::whole;
@@ -33,7 +33,7 @@ pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
             Ok(())
         })?;
         phase.sample.disk_bytes = Some(disk);
-        phase.add("resident, MiB", whole(resident_bytes()?) / 1_048_576.0);
+        add_memory(&mut phase)?;
         if let Some(bytes) = store.map_or(Ok(None), |store| store.scanned_bytes())? {
             phase.add("scanned, MB", whole(bytes) / 1e6);
         }
