@@ -25,7 +25,9 @@
 //!   a clean close at most [`Options::checkpoint_bytes`], after a crash at most one segment.
 
 mod active;
+mod bases;
 mod cache;
+mod chain;
 mod collect;
 mod damage;
 mod files;
@@ -33,12 +35,15 @@ mod follow;
 mod frame;
 mod hold_file;
 mod home;
+mod hunks;
 mod index;
 mod layout;
+mod links;
 mod lock;
 mod log;
 mod map;
 mod mapped;
+mod older;
 mod open;
 mod options;
 mod place;
@@ -71,6 +76,6 @@ pub use irmin_core::{KindStats, StoreStats as Stats, VerifyProgress as Progress,
 pub use map::Map;
 pub use options::Options;
 pub use reader::PackReader;
-pub use record::Record;
+pub use record::{Delta, Record};
 pub use salvage::{Missing, SalvageReport, SalvagedName, salvage};
 pub use store::PackStore;

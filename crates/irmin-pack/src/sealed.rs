@@ -109,6 +109,12 @@ impl Sealed {
         Ok(*self.is_sparse.get_or_init(|| is_sparse))
     }
 
+    /// Tells whether there is a record with an object.
+    pub(crate) fn holds(&self, number: u32) -> Result<bool, StoreError> {
+        let tables = &self.loaded()?.tables;
+        Ok(tables.row(number)?.is_some() && !tables.is_remnant(number)?)
+    }
+
     fn load(&self) -> Result<Loaded, StoreError> {
         let attempts = match self.home.may_write {
             true => 1,
