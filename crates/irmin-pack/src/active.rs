@@ -43,6 +43,12 @@ pub(crate) struct Active {
     pub(crate) is_marked: bool,
     /// Whether the file ends with the frame that ends a segment: the next segment is yet to be made.
     pub(crate) is_complete: bool,
+    /// Up to where zeros follow what was written, at most.
+    pub(crate) prepared: u32,
+    /// Whether zeros may be written behind it: there was room for that.
+    pub(crate) may_prepare: bool,
+    /// The segment before it, as long as this one has no name.
+    pub(crate) before: Option<Before>,
     /// Whether something that was never acknowledged may follow what was written, and has to be cut
     /// off before more is.
     pub(crate) is_ragged: bool,
@@ -50,6 +56,13 @@ pub(crate) struct Active {
     pending: Vec<u8>,
     /// The checksum of the pending records.
     crc: Hasher,
+}
+
+/// A segment that is complete, but not known to be durable.
+#[derive(Clone, Debug)]
+pub(crate) struct Before {
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) path: PathBuf,
 }
 
 /// Where a record's bytes are.
@@ -78,6 +91,9 @@ impl Active {
             covered: 0,
             is_marked: true,
             is_complete: false,
+            prepared: 0,
+            may_prepare: true,
+            before: None,
             is_ragged: false,
             pending: Vec::new(),
             crc: Hasher::new(),

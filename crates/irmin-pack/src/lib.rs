@@ -25,12 +25,15 @@
 //!   a clean close at most [`Options::checkpoint_bytes`], after a crash at most one segment.
 
 mod active;
+mod background;
 mod cache;
 mod collect;
 mod damage;
+mod durable;
 mod files;
 mod follow;
 mod frame;
+mod fresh;
 mod hold_file;
 mod layout;
 mod lock;
@@ -44,6 +47,7 @@ mod read;
 mod reader;
 mod record;
 mod recover;
+mod roll;
 mod salvage;
 mod scan;
 mod sealed;
@@ -57,6 +61,7 @@ mod varint;
 mod verify;
 mod write;
 
+pub use background::Background;
 pub use damage::Damage;
 pub use files::{File, Files, OsFiles};
 pub use frame::{Frame, FrameKind, FramePlace, RefChange};

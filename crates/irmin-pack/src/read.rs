@@ -154,11 +154,7 @@ impl Log {
         let Some((start, end)) = segment.span(place.number)? else {
             return Ok(Found::Absent);
         };
-        Ok(Found::Written(
-            Arc::clone(&segment.loaded()?.file),
-            start,
-            end,
-        ))
+        Ok(Found::Written(segment.file()?, start, end))
     }
 
     /// The span may hold more than the record: the end of its frame.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use irmin_core::{Id, StoreError};
+use irmin_core::{Id, KindStats, StoreError};
 
 use crate::damage;
 use crate::files::{File, Files};
 use crate::frame::{Frame, FrameKind, RefChange};
+use crate::fresh::Fresh;
 use crate::layout::Layout;
 use crate::lock::lock;
 use crate::scan::{self, Position, Scan, Scanned};
@@ -26,6 +27,8 @@ pub(crate) struct Sealed {
     counters: Arc<Counters>,
     /// Whether a sidecar that is made again is kept as a file.
     may_write: bool,
+    /// What is in memory of a segment that has no sidecar yet.
+    fresh: Mutex<Option<Arc<Fresh>>>,
     loaded: OnceLock<Arc<Loaded>>,
     /// Held while the tables are loaded, and while the segment's files are replaced.
     pub(crate) loading: Mutex<()>,
@@ -70,10 +73,51 @@ impl Sealed {
             layout,
             counters,
             may_write,
+            fresh: Mutex::default(),
             loaded: OnceLock::new(),
             loading: Mutex::new(()),
             is_sparse: OnceLock::new(),
         }
+    }
+
+    /// Has what is in memory serve until [`seal`](Self::seal) is called.
+    #[must_use]
+    pub(crate) fn with_fresh(self, fresh: Fresh) -> Self {
+        *lock(&self.fresh) = Some(Arc::new(fresh));
+        self
+    }
+
+    /// Returns what is in memory of a segment that has no sidecar yet.
+    pub(crate) fn fresh(&self) -> Option<Arc<Fresh>> {
+        match self.loaded.get() {
+            Some(_) => None,
+            None => lock(&self.fresh).clone(),
+        }
+    }
+
+    /// Writes the sidecar of a segment that was completed and is durable by now; keeps it in memory
+    /// when there is no room for it.
+    pub(crate) fn seal(&self) -> Result<(), StoreError> {
+        self.loaded()?;
+        *lock(&self.fresh) = None;
+        Ok(())
+    }
+
+    /// Returns the file of the segment.
+    pub(crate) fn file(&self) -> Result<Arc<dyn File>, StoreError> {
+        match self.fresh() {
+            Some(fresh) => Ok(Arc::clone(&fresh.file)),
+            None => Ok(Arc::clone(&self.loaded()?.file)),
+        }
+    }
+
+    /// Returns the length of the segment in bytes, and how many objects of each kind it has.
+    pub(crate) fn figures(&self) -> Result<(u32, [KindStats; 4]), StoreError> {
+        if let Some(fresh) = self.fresh() {
+            return Ok((fresh.end.offset, fresh.kinds()));
+        }
+        let meta = &self.loaded()?.meta;
+        Ok((meta.covered.offset, meta.kinds))
     }
 
     /// Returns the segment's tables, reading the sidecar the first time, or the segment when the
@@ -105,9 +149,10 @@ impl Sealed {
         if let Some(is_sparse) = self.is_sparse.get() {
             return Ok(*is_sparse);
         }
-        let is_sparse = match self.loaded.get() {
-            Some(loaded) => loaded.meta.segment.is_sparse,
-            None => self.open()?.1.is_sparse,
+        let is_sparse = match (self.loaded.get(), self.fresh()) {
+            (Some(loaded), _) => loaded.meta.segment.is_sparse,
+            (None, Some(fresh)) => fresh.header.is_sparse,
+            (None, None) => self.open()?.1.is_sparse,
         };
         Ok(*self.is_sparse.get_or_init(|| is_sparse))
     }
@@ -115,7 +160,10 @@ impl Sealed {
     /// Returns the number of the last record that holds the object. A search in memory, and a read of
     /// 32 bytes for each id that starts with the same four bytes.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<u32>, StoreError> {
-        self.find_in(self.loaded()?, id, u32::MAX)
+        match self.fresh() {
+            Some(fresh) => Ok(fresh.table.find(id)),
+            None => self.find_in(self.loaded()?, id, u32::MAX),
+        }
     }
 
     /// As [`find`](Self::find), in tables that were had before, below a number.
@@ -140,6 +188,9 @@ impl Sealed {
 
     /// Returns where a record starts and where the next one does, or the segment ends.
     pub(crate) fn span(&self, number: u32) -> Result<Option<(u32, u32)>, StoreError> {
+        if let Some(fresh) = self.fresh() {
+            return Ok(fresh.span(number));
+        }
         let loaded = self.loaded()?;
         Ok(loaded.row(number).and_then(|row| loaded.span(row)))
     }
@@ -152,6 +203,10 @@ impl Sealed {
         limit: usize,
         out: &mut Vec<Id>,
     ) -> Result<(), StoreError> {
+        if let Some(fresh) = self.fresh() {
+            out.extend(fresh.table.commits.range(first..=last).take(limit));
+            return Ok(());
+        }
         let loaded = self.loaded()?;
         let (start, count) = loaded.meta.commits_at();
         let (mut low, mut high) = (0, count as usize);
@@ -185,6 +240,9 @@ impl Sealed {
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
+        if let Some(fresh) = self.fresh() {
+            return self.keep(Arc::clone(&fresh.file), fresh.header, fresh.sidecar());
+        }
         let attempts = if self.may_write { 1 } else { READER_ATTEMPTS };
         for _ in 0..attempts {
             if let Some(loaded) = self.load_kept()? {
@@ -198,12 +256,19 @@ impl Sealed {
     fn load_kept(&self) -> Result<Option<Loaded>, StoreError> {
         let (file, header, length) = self.open()?;
         let kept = open_sidecar(&*self.files, &self.layout, header)?;
-        Ok(kept.and_then(|(body, sidecar)| {
-            let sidecar = sidecar.ok()?;
-            let meta = &sidecar.meta;
-            (meta.is_complete && meta.covered.offset == length)
-                .then(|| loaded(file, &sidecar, Body::File(body)))
-        }))
+        let Some((body, Ok(sidecar))) = kept else {
+            return Ok(None);
+        };
+        let path = self.layout.segment(self.number);
+        let scan = Scan {
+            file: &*file,
+            path: &path,
+            header,
+            end: length,
+        };
+        let covered = sidecar.meta.covered.offset;
+        let is_whole = sidecar.meta.is_complete && covered <= length && scan.is_blank(covered)?;
+        Ok(is_whole.then(|| loaded(Arc::clone(&file), &sidecar, Body::File(body))))
     }
 
     fn open(&self) -> Result<(Arc<dyn File>, SegmentHeader, u32), StoreError> {
@@ -226,21 +291,28 @@ impl Sealed {
         };
         let mut replay = Replay::default();
         let scanned = replay.run(&scan, Position::START)?;
-        if let Some(damage) = scanned
-            .damage
-            .or_else(|| not_complete(scanned.last, length))
-        {
+        if let Some(damage) = why_incomplete(&scan, &scanned)? {
             return Err(damage.at(&path));
         }
         add(&self.counters.bytes_scanned, u64::from(length));
         let bytes = sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs);
+        self.keep(file, header, bytes)
+    }
+
+    /// Writes a sidecar, or keeps it in memory, and returns the tables.
+    fn keep(
+        &self,
+        file: Arc<dyn File>,
+        header: SegmentHeader,
+        bytes: Vec<u8>,
+    ) -> Result<Loaded, StoreError> {
         let path = self.layout.sidecar(self.number);
-        let body = match self.write_sidecar(&bytes)? {
-            true => {
-                let kept = self.files.open_read(&path);
-                Body::File(kept.map_err(damage::io("open", &path))?)
-            }
-            false => Body::Memory(bytes.get(Meta::BYTES..).unwrap_or_default().into()),
+        let is_kept = self.write_sidecar(&bytes)?;
+        // A file that cannot be opened just now is no reason to stop writing.
+        let kept = is_kept.then(|| self.files.open_read(&path).ok()).flatten();
+        let body = match kept {
+            Some(kept) => Body::File(kept),
+            None => Body::Memory(bytes.get(Meta::BYTES..).unwrap_or_default().into()),
         };
         let sidecar = Sidecar::decode(bytes, header).map_err(|damage| damage.at(&path))?;
         Ok(loaded(file, &sidecar, body))
@@ -329,10 +401,18 @@ fn read_at(bytes: &[u8], buffer: &mut [u8], offset: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// A complete segment ends with a frame that says so: else its end was lost.
-pub(crate) fn not_complete(last: Option<FrameKind>, length: u32) -> Option<damage::Damage> {
-    (last != Some(FrameKind::End))
-        .then(|| damage::Damage::ends(u64::from(length), "the frame that ends the segment"))
+/// A complete segment ends with a frame that says so: else its end was lost. Nothing but zeros may
+/// follow, which could not be cut off for want of room.
+pub(crate) fn why_incomplete(
+    scan: &Scan<'_>,
+    scanned: &Scanned,
+) -> Result<Option<damage::Damage>, StoreError> {
+    let at = scanned.position.offset;
+    if scanned.last == Some(FrameKind::End) && scan.is_blank(at)? {
+        return Ok(None);
+    }
+    let lost = || damage::Damage::ends(u64::from(scan.end), "the frame that ends the segment");
+    Ok(Some(scanned.damage.clone().unwrap_or_else(lost)))
 }
 
 /// Reads and checks a segment's sidecar; `None` when there is none, or one of the segment as it

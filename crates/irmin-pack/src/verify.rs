@@ -13,7 +13,7 @@ use crate::lock::{lock, read};
 use crate::log::Log;
 use crate::place::Place;
 use crate::scan::{self, Position, Scan};
-use crate::sealed::{not_complete, read_sidecar};
+use crate::sealed::{read_sidecar, why_incomplete};
 use crate::segment::SegmentHeader;
 use crate::sidecar::Sidecar;
 use crate::stats::get;
@@ -29,6 +29,10 @@ impl Inner {
         // Writers wait: what they do would look like damage half way.
         let _turn = self.queue.enter(usize::MAX)?;
         let _writer = lock(&self.writer);
+        // What has no name yet is not found.
+        if self.poison.check().is_ok() {
+            self.settle()?;
+        }
         self.log.verify(progress)
     }
 }
@@ -43,7 +47,8 @@ impl Log {
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         // A handle that only reads looks at what it has followed: more may just be written.
-        let followed = (!self.may_write).then(|| Arc::clone(&state.active.file));
+        let is_read = !self.may_write || state.active.before.is_some();
+        let followed = is_read.then(|| Arc::clone(&state.active.file));
         let newest_end = state.active.written.offset;
         drop(state);
         let mut verifier = Verifier {
@@ -164,13 +169,13 @@ impl Verifier<'_> {
             Ok(())
         })?;
         self.report.bytes += u64::from(end);
-        let is_damaged = scanned.damage.is_some();
-        let lost_end = not_complete(scanned.last, end).filter(|_| !is_newest);
-        if let Some(damage) = scanned.damage.or(lost_end) {
+        let damage = match is_newest {
+            true => scanned.damage,
+            false => why_incomplete(&scan, &scanned)?,
+        };
+        if let Some(damage) = damage {
             self.report.problems.push(damage.at(&path));
-        }
-        // A sidecar cannot be compared with what cannot be read.
-        if is_damaged {
+            // A sidecar cannot be compared with what cannot be read.
             return Ok(());
         }
         self.sidecar(header, &seen, scanned.position, is_newest)
@@ -296,10 +301,12 @@ impl Verifier<'_> {
 
 /// Compares a sidecar with the segment, as far as it covers it.
 fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Option<Damage> {
+    // One that was written when the segment was the last; it is made again when it is needed.
+    let is_part = is_newest || !sidecar.meta.is_complete;
     let covered = sidecar.meta.covered;
     let records = covered.records as usize;
     let wrong = |what: &str| Some(Damage::new(0, what, "other ones"));
-    if covered.offset > end.offset || !is_newest && covered != end {
+    if covered.offset > end.offset || !is_part && covered != end {
         return wrong("the positions of the segment");
     }
     let offsets = seen.offsets.get(..records).unwrap_or_default();
@@ -315,7 +322,7 @@ fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Op
     commits.sort_unstable();
     commits.dedup();
     let is_listed = |id: &Id| commits.binary_search(id).is_ok();
-    if !is_newest && !sidecar.commits().eq(commits.iter().copied())
+    if !is_part && !sidecar.commits().eq(commits.iter().copied())
         || !sidecar.commits().all(|id| is_listed(&id))
     {
         return wrong("the ids of the segment's commits");
