@@ -76,8 +76,8 @@ pub use store_error::StoreError;
 pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
-    Blob, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order, Tree,
-    TreeStats, Walk, WalkOptions,
+    Blob, BlobRef, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order,
+    Tree, TreeStats, Walk, WalkOptions,
 };
 pub use typed::{
     Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,

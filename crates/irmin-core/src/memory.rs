@@ -82,9 +82,19 @@ impl MemoryStore {
         (number, &self.shards[number])
     }
 
+    /// Returns where an object is, if it is stored.
+    fn locate(&self, key: &Key) -> Option<Locator> {
+        let find = || {
+            let (number, shard) = self.shard(&key.id);
+            locator(*read(shard).index.get(&key.id)?, number)
+        };
+        key.locator.or_else(find)
+    }
+
     fn put(&self, object: &Object<'_>) -> Key {
         let (number, shard) = self.shard(&object.id);
-        let (slot, is_new) = write(shard).insert(object);
+        let links = object.links.iter().map(|link| self.locate(link)).collect();
+        let (slot, is_new) = write(shard).insert(object, links);
         if is_new && object.kind == Kind::Commit {
             write(&self.commits).insert(object.id);
         }
@@ -290,7 +300,7 @@ struct Slot {
 
 impl Shard {
     /// Returns the slot of the object and whether it was added now.
-    fn insert(&mut self, object: &Object<'_>) -> (usize, bool) {
+    fn insert(&mut self, object: &Object<'_>, links: Box<[Option<Locator>]>) -> (usize, bool) {
         if let Some(&number) = self.index.get(&object.id) {
             if let Some(Some(slot)) = self.slots.get_mut(number) {
                 slot.find_again(object);
@@ -302,7 +312,7 @@ impl Shard {
         self.slots.push(Some(Slot {
             id: object.id,
             bytes: Bytes::copy_from_slice(object.bytes),
-            links: object.links.iter().map(|link| link.locator).collect(),
+            links,
             generation: object.generation,
             cut: object.cut,
             is_new: true,

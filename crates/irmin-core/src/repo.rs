@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
 
 use crate::branch::{Branch, BranchState};
 use crate::commit::{CommitData, CommitInfo, Signature, Time};
@@ -13,7 +15,8 @@ use crate::loader::{Loader, NoContents};
 use crate::refs::BranchName;
 use crate::revision::Revision;
 use crate::rules::RuleTypes;
-use crate::store::{Cut, Engine, ObjectStore};
+use crate::store::{Base, Cut, Engine, Object, ObjectStore};
+use crate::tree::Staged;
 use crate::{Id, Key, Tree};
 
 /// How many bytes may go through a repository's trees before it lets go of what its branches keep
@@ -69,6 +72,8 @@ struct Inner {
     loader: Arc<Loader>,
     graph: CommitGraph,
     env: Env,
+    /// The environment's user, at any time.
+    user: OnceLock<Signature>,
     rule_types: RuleTypes,
     branches: Mutex<HashMap<BranchName, Arc<BranchState>>>,
 }
@@ -79,8 +84,14 @@ pub struct Commit {
     key: Key,
     generation: u32,
     cut: Cut,
-    data: Arc<CommitData>,
+    body: Arc<Body>,
     tree: Tree,
+}
+
+/// What a commit says, and its encoding.
+struct Body {
+    data: CommitData,
+    bytes: Bytes,
 }
 
 impl Repo {
@@ -98,6 +109,7 @@ impl Repo {
             engine,
             graph: CommitGraph::new(),
             env,
+            user: OnceLock::new(),
             rule_types,
             branches: Mutex::default(),
         }))
@@ -124,9 +136,18 @@ impl Repo {
     /// # Errors
     /// [`Error::Signature`] when the user's name cannot be in a commit.
     pub fn info(&self, message: &str) -> Result<CommitInfo> {
-        let env = &self.0.env;
-        let author = Signature::new(env.name.clone(), env.email.clone(), (env.clock)())?;
+        let author = self.user()?.at(self.now());
         Ok(CommitInfo::new(author, message.to_owned()))
+    }
+
+    /// Returns this repository's user, checked once.
+    fn user(&self) -> Result<&Signature> {
+        if let Some(user) = self.0.user.get() {
+            return Ok(user);
+        }
+        let env = &self.0.env;
+        let user = Signature::new(env.name.clone(), env.email.clone(), Time::utc(0))?;
+        Ok(self.0.user.get_or_init(|| user))
     }
 
     /// Returns a handle on a branch, which need not exist yet.
@@ -172,7 +193,10 @@ impl Repo {
             key,
             generation: stored.generation,
             cut: stored.cut,
-            data: Arc::new(data),
+            body: Arc::new(Body {
+                data,
+                bytes: stored.bytes,
+            }),
             tree,
         }))
     }
@@ -199,7 +223,18 @@ impl Repo {
         info: CommitInfo,
     ) -> Result<Commit> {
         let objects = self.objects();
-        let root = tree.persist(&objects)?;
+        let staged = tree.stage(objects.as_ref())?;
+        self.commit_staged(tree, staged, parents, info)
+    }
+
+    /// Stores a commit of a tree with what is left to store of that: one call of the engine.
+    pub(crate) fn commit_staged(
+        &self,
+        tree: &Tree,
+        mut staged: Staged<'_>,
+        parents: &[Commit],
+        info: CommitInfo,
+    ) -> Result<Commit> {
         let generation = parents
             .iter()
             .map(|parent| parent.generation)
@@ -207,21 +242,30 @@ impl Repo {
             .unwrap_or(0)
             // A damaged parent may say anything; history refuses a child that is no younger.
             .saturating_add(1);
+        let base = parents.first().and_then(Commit::as_base);
         let parents = parents.iter().map(|parent| parent.key).collect();
-        let data = CommitData {
-            tree: root,
+        let mut data = CommitData {
+            tree: staged.root(),
             parents,
             info,
         };
         let encoded = data.encode()?;
-        let keys = objects.put_many(&[encoded.object(generation)])?;
-        let key = keys.first().copied().unwrap_or_else(|| encoded.id.into());
-        let tree = tree.in_store(&objects, root);
+        let object = Object {
+            base,
+            ..encoded.object(generation)
+        };
+        let key = staged.put(Some(object))?;
+        let key = key.unwrap_or_else(|| encoded.id.into());
+        data.tree = staged.root();
+        let tree = tree.in_store(&self.objects(), data.tree);
         Ok(Commit {
             key,
             generation,
             cut: Cut::NONE,
-            data: Arc::new(data),
+            body: Arc::new(Body {
+                data,
+                bytes: encoded.bytes,
+            }),
             tree,
         })
     }
@@ -310,7 +354,7 @@ impl Commit {
     /// Returns who made it, when and why.
     #[must_use]
     pub fn info(&self) -> &CommitInfo {
-        &self.data.info
+        &self.body.data.info
     }
 
     /// Returns how many commits the longest line down to a root has, this one included.
@@ -324,7 +368,7 @@ impl Commit {
     pub fn parents(&self) -> &[Key] {
         match self.cut.parents {
             true => &[],
-            false => &self.data.parents,
+            false => &self.body.data.parents,
         }
     }
 
@@ -341,10 +385,16 @@ impl Commit {
         &self.tree
     }
 
+    /// Returns what a commit on top of this one is like.
+    pub(crate) fn as_base(&self) -> Option<Base<'_>> {
+        let bytes = &self.body.bytes;
+        self.key.locator.map(|locator| Base { locator, bytes })
+    }
+
     /// Returns the same commit with nothing loaded.
     pub(crate) fn unloaded(&self) -> Self {
         Self {
-            data: Arc::clone(&self.data),
+            body: Arc::clone(&self.body),
             tree: self.tree.unloaded(),
             ..*self
         }

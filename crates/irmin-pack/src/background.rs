@@ -77,10 +77,7 @@ impl Tasks {
             if self.is_due.swap(false, Ordering::SeqCst) {
                 return true;
             }
-            bell = self
-                .rung
-                .wait(bell)
-                .unwrap_or_else(PoisonError::into_inner);
+            bell = self.rung.wait(bell).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -113,6 +113,7 @@ impl Inner {
         let sealed = state.sealed.to_vec();
         let has_records = collect.dry_run && state.active.table.len() > 0;
         let active = has_records.then(|| Source::active(&state.active, &state.refs));
+        let active = active.transpose()?;
         let segment = state.active.header.number;
         drop(state);
         // After the names: what a name led to when a reader made its hold is kept by one of them.
@@ -254,8 +255,10 @@ impl Run<'_> {
         self.mark(&mut segment)?;
         let live = self.barrier(|barrier| barrier.marks());
         let source = &segment.source;
-        let rows = (0..source.len()).filter_map(|row| source.record(row));
-        let kept = rows.filter(|(place, ..)| live.get(place.number)).count() as u64;
+        let mut kept = 0;
+        for row in 0..source.len() {
+            kept += u64::from(live.get(source.record(row)?.0.number));
+        }
         if kept != live.count() {
             let expected = "all records that links lead to";
             let found = format!("{kept} of {}", live.count());

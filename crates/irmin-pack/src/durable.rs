@@ -8,6 +8,7 @@ use irmin_core::StoreError;
 use crate::damage;
 use crate::frame::FrameKind;
 use crate::lock::{lock, read, write};
+use crate::place::narrow64;
 use crate::scan::Position;
 use crate::sidecar;
 use crate::stats::add;
@@ -49,6 +50,10 @@ impl Inner {
         file.sync().map_err(damage::io("sync", &path))?;
         if before.is_some() {
             damage::unless_full(self.name_segment())?;
+        }
+        let active = &read(&self.state).active;
+        if Arc::ptr_eq(&active.file, &file) {
+            active.is_durable_to(narrow64(end - active.base));
         }
         Ok(end)
     }
@@ -175,13 +180,7 @@ impl Inner {
         let (header, bytes) = {
             let state = read(&self.state);
             let active = &state.active;
-            let bytes = sidecar::encode(
-                active.header,
-                covered,
-                false,
-                &active.table,
-                &state.refs,
-            );
+            let bytes = sidecar::encode(active.header, covered, false, &active.table, &state.refs)?;
             (active.header, bytes)
         };
         let result = sidecar::write(&*self.options.files, &self.layout, &bytes, header.number);

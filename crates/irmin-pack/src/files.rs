@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::background::Background;
+use crate::map::Map;
 
 /// A file system.
 ///
@@ -111,6 +112,18 @@ pub trait File: Debug + Send + Sync {
     /// As the system says.
     fn length(&self) -> io::Result<u64>;
 
+    /// Maps the first `length` bytes into memory; `None` where that is not possible, and what is provided
+    /// here. Then bytes are read by [`read_at`](Self::read_at).
+    ///
+    /// **Only bytes that are durable and are never changed nor cut off may be asked for**: whoever has
+    /// a slice of them relies on it.
+    ///
+    /// # Errors
+    /// As the system says; [`io::ErrorKind::UnexpectedEof`] when the file is shorter.
+    fn map(&self, _length: u64) -> io::Result<Option<Map>> {
+        Ok(None)
+    }
+
     /// Tells whether a path still names this file, and not another one or none. What is provided
     /// here is for file systems without other processes: it does.
     ///
@@ -208,6 +221,10 @@ impl File for fs::File {
 
     fn length(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn map(&self, length: u64) -> io::Result<Option<Map>> {
+        Map::of_file(self, length)
     }
 
     fn is_named(&self, path: &Path) -> io::Result<bool> {

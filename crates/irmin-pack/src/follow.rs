@@ -15,15 +15,16 @@ use crate::active::State;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
 use crate::frame::{Frame, FrameKind};
+use crate::home::Home;
 use crate::layout::{Layout, temporary};
 use crate::lock::{read, write};
 use crate::open::{check_format, numbers};
 use crate::read::find_segment;
 use crate::reader::PackReader;
 use crate::recover::Recovered;
+use crate::replay;
 use crate::scan::{self, Ahead, Position, Scan};
-use crate::sealed::{self, Sealed};
-use crate::stats::Counters;
+use crate::sealed::Sealed;
 
 /// Bytes behind the last frame that are none and were found to be no damage: an offset, and how
 /// long the file was.
@@ -37,36 +38,29 @@ pub(crate) struct Newest {
 
 impl Newest {
     /// Reads the newest segment, also while another process writes to it, completes it or is killed.
-    pub(crate) fn read(
-        files: &dyn Files,
-        layout: &Layout,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn read(home: &Arc<Home>) -> Result<Self, StoreError> {
         let mut pause = Duration::from_millis(1);
         for _ in 0..ATTEMPTS {
-            match Self::read_once(files, layout, counters) {
+            match Self::read_once(home) {
                 Err(error) if may_pass(&error) => thread::park_timeout(pause),
                 other => return other,
             }
             pause *= 2;
         }
-        Self::read_once(files, layout, counters)
+        Self::read_once(home)
     }
 
-    fn read_once(
-        files: &dyn Files,
-        layout: &Layout,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
+    fn read_once(home: &Arc<Home>) -> Result<Self, StoreError> {
+        let (files, layout) = (&*home.files, &home.layout);
         loop {
-            let mut newest = Self::read_named(files, layout, counters)?;
+            let mut newest = Self::read_named(home)?;
             let active = &newest.recovered.active;
             let (number, next) = (active.header.number, active.header.number + 1);
             if !active.is_complete {
                 return Ok(newest);
             }
             if let Some(file) = open_begun(files, layout, next)?
-                && let Some(begun) = Recovered::begun(files, layout, next, file, counters)?
+                && let Some(begun) = Recovered::begun(home, next, file)?
             {
                 begun.check_tail()?;
                 newest.older.push(number);
@@ -80,11 +74,8 @@ impl Newest {
         }
     }
 
-    fn read_named(
-        files: &dyn Files,
-        layout: &Layout,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
+    fn read_named(home: &Arc<Home>) -> Result<Self, StoreError> {
+        let (files, layout) = (&*home.files, &home.layout);
         check_format(files, layout)?;
         let dir = &layout.segments;
         let list = || files.list(dir).map_err(damage::io("list", dir));
@@ -96,7 +87,7 @@ impl Newest {
             .ok_or_else(|| Damage::new(0, "a segment", "none").at(dir))?;
         let path = layout.segment(newest);
         let file = files.open_read(&path).map_err(damage::io("open", &path))?;
-        let recovered = Recovered::read(files, layout, newest, file, counters)?;
+        let recovered = Recovered::read(home, newest, file)?;
         recovered.check_tail()?;
         Ok(Self { older, recovered })
     }
@@ -224,8 +215,9 @@ impl PackReader {
     fn apply(&self, next: Position, frame: &Frame<'_>) {
         let mut state = write(&self.log.state);
         let State { active, refs, .. } = &mut *state;
-        sealed::apply(frame, &mut active.table, refs);
+        replay::apply(frame, &mut active.table, refs);
         active.written = next;
+        active.is_durable_to(frame.synced);
         active.is_complete = frame.kind == FrameKind::End;
         drop(state);
         if frame.kind == FrameKind::Collected {
@@ -264,17 +256,17 @@ impl PackReader {
     fn next_segment_exists(&self) -> Result<bool, StoreError> {
         let number = read(&self.log.state).active.header.number;
         let (files, layout) = (&*self.log.options.files, &self.log.layout);
-        if open_begun(files, layout, number + 1)?.is_some() {
-            return Ok(true);
-        }
-        has_name(files, layout, number + 1)
+        Ok(
+            open_begun(files, layout, number + 1)?.is_some()
+                || has_name(files, layout, number + 1)?,
+        )
     }
 
     /// Goes on to the newest segment, however many were begun since; `false` if there is none after
     /// the present one.
     fn jump(&self) -> Result<bool, StoreError> {
         let log = &self.log;
-        let newest = Newest::read(&*log.options.files, &log.layout, &log.counters)?;
+        let newest = Newest::read(&log.home)?;
         let active = newest.recovered.active;
         let mut state = write(&log.state);
         let (number, previous) = (active.header.number, state.active.header.number);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use irmin_core::{Id, KindStats};
+use irmin_core::{Id, StoreError};
 
 use crate::files::File;
 use crate::scan::Position;
@@ -24,19 +24,20 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// Returns where a record starts and where the next one does, or the segment ends.
-    pub(crate) fn span(&self, number: u32) -> Option<(u32, u32)> {
-        let (start, next) = self.table.span(number)?;
-        Some((start, next.unwrap_or(self.end.offset)))
+    /// Appends the numbers of the records whose ids begin as this one, last ones first.
+    pub(crate) fn candidates(&self, id: &Id, out: &mut Vec<u32>) -> Result<(), StoreError> {
+        out.extend(self.table.find_recent(id));
+        self.table.candidates(id, out)
     }
 
-    /// Returns how many objects of each kind there are.
-    pub(crate) fn kinds(&self) -> [KindStats; 4] {
-        self.table.kinds
+    /// Returns where a record starts and where the next one does, or the segment ends.
+    pub(crate) fn span(&self, number: u32) -> Result<Option<(u32, u32)>, StoreError> {
+        let span = self.table.span(number)?;
+        Ok(span.map(|(start, next)| (start, next.unwrap_or(self.end.offset))))
     }
 
     /// Returns the sidecar. Sorts the ids.
-    pub(crate) fn sidecar(&self) -> Vec<u8> {
+    pub(crate) fn sidecar(&self) -> Result<Vec<u8>, StoreError> {
         sidecar::encode(self.header, self.end, true, &self.table, &self.refs)
     }
 }

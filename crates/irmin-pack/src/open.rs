@@ -11,6 +11,7 @@ use crate::background::Tasks;
 use crate::collect::Collection;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
+use crate::home::Home;
 use crate::layout::{FORMAT, FORMAT_2, Layout, is_temporary, segment_number, temporary};
 use crate::lock::read;
 use crate::log::Log;
@@ -57,7 +58,8 @@ impl Inner {
             active,
             refs: Default::default(),
         };
-        Ok(Self::new(layout, options, state, synced, counters, lock))
+        let home = Arc::new(Home::new(layout, &options, counters, true));
+        Ok(Self::new(home, options, state, synced, lock))
     }
 
     pub(crate) fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
@@ -77,22 +79,20 @@ impl Inner {
             .files
             .open(&path)
             .map_err(damage::io("open", &path))?;
-        let mut recovered = Recovered::read(&*options.files, &layout, newest, file, &counters)?;
-        recovered.cut_tail(&counters)?;
+        let home = Arc::new(Home::new(layout, &options, counters, true));
+        let mut recovered = Recovered::read(&home, newest, file)?;
+        recovered.cut_tail(&home.counters)?;
         let mut older = older.to_vec();
         if begun {
-            let next = adopt(&*options.files, &layout, recovered, &counters)?;
-            if next.active.header.number > newest {
-                older.push(newest);
-            }
-            recovered = next;
+            recovered = adopt(&home, recovered)?;
+            older.extend((recovered.active.header.number > newest).then_some(newest));
         }
         let state = State {
             sealed: Arc::default(),
             active: recovered.active,
             refs: recovered.refs,
         };
-        let inner = Self::new(layout, options, state, recovered.synced, counters, lock);
+        let inner = Self::new(home, options, state, recovered.synced, lock);
         inner.set_sealed(&older);
         // The writer was killed before the newest segment got its name.
         inner.settle()?;
@@ -108,11 +108,10 @@ impl Inner {
     }
 
     fn new(
-        layout: Layout,
+        home: Arc<Home>,
         options: Options,
         state: State,
         synced: u64,
-        counters: Arc<Counters>,
         lock: Arc<dyn File>,
     ) -> Self {
         let collection = Collection::default();
@@ -121,7 +120,7 @@ impl Inner {
             number: state.active.table.len(),
         });
         Self {
-            log: Log::new(layout, options, state, counters, true),
+            log: Log::new(home, options, state),
             writer: Mutex::default(),
             queue: Queue::default(),
             sync: SyncPoint::new(synced),
@@ -140,24 +139,20 @@ impl Inner {
 
 /// Goes on with the segment that was begun after the newest one, if it is one and the newest is
 /// complete; else removes it and returns what was recovered.
-fn adopt(
-    files: &dyn Files,
-    layout: &Layout,
-    recovered: Recovered,
-    counters: &Counters,
-) -> Result<Recovered, StoreError> {
+fn adopt(home: &Arc<Home>, recovered: Recovered) -> Result<Recovered, StoreError> {
+    let (files, layout) = (&*home.files, &home.layout);
     let number = recovered.active.header.number + 1;
     let fresh = temporary(&layout.segment(number));
     if recovered.active.is_complete {
         let file = files.open(&fresh).map_err(damage::io("open", &fresh))?;
-        if let Some(mut next) = Recovered::begun(files, layout, number, file, counters)? {
-            next.cut_tail(counters)?;
+        if let Some(mut next) = Recovered::begun(home, number, file)? {
+            next.cut_tail(&home.counters)?;
+            next.active.base = u64::from(recovered.active.written.offset);
             next.active.before = Some(Before {
                 file: recovered.active.file,
                 path: recovered.active.path,
             });
             // Of both, nothing is known to be durable.
-            next.active.base = u64::from(recovered.active.written.offset);
             next.synced = 0;
             return Ok(next);
         }
@@ -168,7 +163,7 @@ fn adopt(
     // come back.
     let dir = &layout.segments;
     files.sync_dir(dir).map_err(damage::io("sync", dir))?;
-    add(&counters.syncs, 1);
+    add(&home.counters.syncs, 1);
     Ok(recovered)
 }
 

@@ -38,6 +38,11 @@ pub struct Options {
     /// How many threads may wait for their turn to write; one more gets
     /// [`StoreError::TooManyWriters`](irmin_core::StoreError::TooManyWriters). Default: 1024.
     pub writers_max: usize,
+    /// Whether durable bytes are read where the system has them in memory, without copying. Off, every
+    /// object that is not cached costs a read (1 µs more), and tables of complete segments are kept in
+    /// memory (12 bytes an object); but whoever cuts a file of the store from outside, or a disk that
+    /// fails, is an error then and does not end the process (`SIGBUS`). Default: on.
+    pub map: bool,
     /// Where the files are.
     pub files: Arc<dyn Files>,
 }
@@ -53,6 +58,7 @@ impl Default for Options {
             sync_ahead_bytes: 4 << 20,
             prepare_bytes: 1 << 20,
             writers_max: 1024,
+            map: true,
             files: Arc::new(OsFiles),
         }
     }

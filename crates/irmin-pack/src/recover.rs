@@ -7,11 +7,11 @@ use irmin_core::{Id, StoreError};
 
 use crate::active::Active;
 use crate::damage::{self, Damage};
-use crate::files::{File, Files};
+use crate::files::File;
 use crate::frame::FrameKind;
-use crate::layout::Layout;
+use crate::home::Home;
+use crate::replay::Replay;
 use crate::scan::{self, Position, Scan};
-use crate::sealed::{Replay, read_sidecar};
 use crate::segment::SegmentHeader;
 use crate::sidecar::Sidecar;
 use crate::stats::{Counters, add};
@@ -33,23 +33,22 @@ pub(crate) struct Recovered {
 impl Recovered {
     /// Reads what the sidecar knows and replays the frames after it, up to the first bad one.
     pub(crate) fn read(
-        files: &dyn Files,
-        layout: &Layout,
+        home: &Arc<Home>,
         number: u32,
         file: Arc<dyn File>,
-        counters: &Counters,
     ) -> Result<Self, StoreError> {
-        let path = layout.segment(number);
+        let path = home.layout.segment(number);
         let header = SegmentHeader::read(&*file, &path, number)?;
         if header.is_sparse {
             // What a collection wrote is followed by another segment, and says nothing of refs.
             let damage = Damage::new(8, "a segment that no collection wrote, as the last", "one");
             return Err(damage.at(&path));
         }
-        let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
+        let sidecar = home.sidecar(header)?.and_then(Result::ok);
+        let was_complete = sidecar.as_ref().is_some_and(|s| s.meta.is_complete);
         // After the sidecar: a writer that goes on meanwhile must not look like lost bytes.
         let end = scan::length(&*file, &path)?;
-        let (mut replay, from) = start(sidecar.as_ref());
+        let (mut replay, from) = start(home, sidecar);
         if from.offset > end {
             let expected = format!("{} durable bytes", from.offset);
             return Err(Damage::ends(u64::from(end), &expected).at(&path));
@@ -63,23 +62,24 @@ impl Recovered {
         let scanned = replay.run(&scan, from)?;
         let position = scanned.position;
         add(
-            &counters.bytes_scanned,
+            &home.counters.bytes_scanned,
             u64::from(position.offset - from.offset),
         );
         // A writer extends the log by zeros ahead of what it writes.
         let is_blank = position.frames > 0 && scan.is_blank(position.offset)?;
-        let was_complete = sidecar.is_some_and(|sidecar| sidecar.meta.is_complete);
         let last = scanned.last;
         let mut active = Active::new(header, path, file, replay.table, position);
         active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
         active.is_complete = last.map_or(was_complete, |last| last == FrameKind::End);
         active.covered = from.offset;
         active.prepared = if is_blank { end } else { 0 };
+        let synced = scanned.synced.max(from.offset);
+        active.is_durable_to(synced);
         Ok(Self {
             active,
             refs: replay.refs,
             has_collected: replay.has_collected,
-            synced: u64::from(scanned.synced.max(from.offset)),
+            synced: u64::from(synced),
             end,
             damage: scanned.damage.filter(|_| !is_blank),
         })
@@ -87,13 +87,11 @@ impl Recovered {
 
     /// Reads a segment that has no name yet; `None` when it has no checkpoint and was never durable.
     pub(crate) fn begun(
-        files: &dyn Files,
-        layout: &Layout,
+        home: &Arc<Home>,
         number: u32,
         file: Arc<dyn File>,
-        counters: &Counters,
     ) -> Result<Option<Self>, StoreError> {
-        let next = match Self::read(files, layout, number, file, counters) {
+        let next = match Self::read(home, number, file) {
             // Not even its header.
             Err(StoreError::Corrupt { .. }) => return Ok(None),
             next => next?,
@@ -156,8 +154,12 @@ impl Recovered {
 }
 
 /// Returns what the sidecar knows, and where to go on reading.
-fn start(sidecar: Option<&Sidecar>) -> (Replay, Position) {
+fn start(home: &Arc<Home>, sidecar: Option<Sidecar>) -> (Replay, Position) {
+    let after = |sidecar: Sidecar| {
+        let covered = sidecar.meta.covered;
+        Some((Replay::after(home, sidecar)?, covered))
+    };
     sidecar
-        .and_then(|sidecar| Some((Replay::from_sidecar(sidecar)?, sidecar.meta.covered)))
-        .unwrap_or((Replay::default(), Position::START))
+        .and_then(after)
+        .unwrap_or_else(|| (Replay::default(), Position::START))
 }

@@ -394,17 +394,9 @@ fn read_sidecar(files: &dyn Files, layout: &Layout, number: u32) -> Option<Sidec
         .filter(|&length| length <= SIDECAR_BYTES_MAX)?;
     let mut bytes = vec![0; usize::try_from(length).ok()?];
     file.read_at(&mut bytes, 0).ok()?;
-    let mut fields = crate::varint::Reader::new(&bytes, 8);
-    let is_sparse = fields.u32()? == 2;
-    let header = SegmentHeader {
-        number: fields.u32()?,
-        salt: fields.u64()?,
-        is_sparse,
-    };
-    if header.number != number {
-        return None;
-    }
-    Sidecar::decode(bytes, header).ok()
+    let sidecar = Sidecar::believe(bytes.into()).ok()??;
+    sidecar.check().ok()?;
+    (sidecar.meta.segment.number == number).then_some(sidecar)
 }
 
 const PART_BYTES: usize = 1 << 20;

@@ -177,11 +177,7 @@ pub(crate) fn put_file(
     written
 }
 
-fn write_file(
-    files: &dyn Files,
-    fresh: &Path,
-    bytes: &[u8],
-) -> Result<Arc<dyn File>, StoreError> {
+fn write_file(files: &dyn Files, fresh: &Path, bytes: &[u8]) -> Result<Arc<dyn File>, StoreError> {
     let file = files
         .open_or_create(fresh)
         .map_err(damage::grow("create", fresh))?;

@@ -12,10 +12,10 @@ use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
 use crate::log::Log;
 use crate::place::Place;
+use crate::replay::why_incomplete;
 use crate::scan::{self, Position, Scan};
-use crate::sealed::{read_sidecar, why_incomplete};
 use crate::segment::SegmentHeader;
-use crate::sidecar::Sidecar;
+use crate::sidecar::{Entry, Sidecar, prefix};
 use crate::stats::get;
 use crate::store::Inner;
 
@@ -47,7 +47,7 @@ impl Log {
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         // A handle that only reads looks at what it has followed: more may just be written.
-        let is_read = !self.may_write || state.active.before.is_some();
+        let is_read = !self.home.may_write || state.active.before.is_some();
         let followed = is_read.then(|| Arc::clone(&state.active.file));
         let newest_end = state.active.written.offset;
         drop(state);
@@ -93,9 +93,7 @@ struct Verifier<'a> {
 #[derive(Default)]
 struct Seen {
     offsets: Vec<u32>,
-    /// The ids with the numbers of their records.
-    by_id: Vec<(Id, u32)>,
-    commits: Vec<Id>,
+    entries: Vec<Entry>,
 }
 
 impl Verifier<'_> {
@@ -192,10 +190,11 @@ impl Verifier<'_> {
         for ((offset, record), (number, id)) in frame.records.iter().zip(numbers) {
             self.report.objects += 1;
             seen.offsets.push(*offset);
-            seen.by_id.push((*id, *number));
-            if record.kind == Kind::Commit {
+            let is_commit = record.kind == Kind::Commit;
+            seen.entries
+                .push(Entry::new(prefix(id), *number, is_commit));
+            if is_commit {
                 self.report.commits += 1;
-                seen.commits.push(*id);
                 if let Some(is_there) = self.targets.get_mut(id) {
                     *is_there = true;
                 }
@@ -255,8 +254,7 @@ impl Verifier<'_> {
         is_newest: bool,
     ) -> Result<(), StoreError> {
         let path = self.log.layout.sidecar(header.number);
-        let files = &*self.log.options.files;
-        let damage = match read_sidecar(files, &self.log.layout, header)? {
+        let damage = match self.log.home.sidecar(header)? {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
@@ -268,7 +266,7 @@ impl Verifier<'_> {
             {
                 None
             }
-            Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest),
+            Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest).err(),
         };
         if let Some(damage) = damage {
             self.report.problems.push(damage.at(&path));
@@ -300,32 +298,33 @@ impl Verifier<'_> {
 }
 
 /// Compares a sidecar with the segment, as far as it covers it.
-fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Option<Damage> {
+fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Result<(), Damage> {
+    sidecar.check()?;
     // One that was written when the segment was the last; it is made again when it is needed.
     let is_part = is_newest || !sidecar.meta.is_complete;
     let covered = sidecar.meta.covered;
     let records = covered.records as usize;
-    let wrong = |what: &str| Some(Damage::new(0, what, "other ones"));
+    let wrong = |what: &str| Err(Damage::new(0, what, "other ones"));
     if covered.offset > end.offset || !is_part && covered != end {
         return wrong("the positions of the segment");
     }
-    let offsets = seen.offsets.get(..records).unwrap_or_default();
-    if !sidecar.offsets().eq(offsets.iter().copied()) {
+    if Some(&*sidecar.offsets()?) != seen.offsets.get(..records) {
         return wrong("the offsets of the segment's records");
     }
-    let mut sorted = seen.by_id.get(..records).unwrap_or_default().to_vec();
-    sorted.sort_unstable();
-    if !sidecar.ids().zip(sidecar.numbers()).eq(sorted) {
+    let mut sorted = seen.entries.get(..records).unwrap_or_default().to_vec();
+    sorted.sort_unstable_by_key(|entry| entry.sort_key());
+    if sidecar.entries()? != sorted {
         return wrong("the ids of the segment's records");
     }
-    let mut commits = seen.commits.clone();
-    commits.sort_unstable();
-    commits.dedup();
-    let is_listed = |id: &Id| commits.binary_search(id).is_ok();
-    if !is_part && !sidecar.commits().eq(commits.iter().copied())
-        || !sidecar.commits().all(|id| is_listed(&id))
-    {
-        return wrong("the ids of the segment's commits");
+    for (row, entry) in by_number(sorted).into_iter().enumerate() {
+        if sidecar.number(row)? != entry.number() {
+            return wrong("the numbers of the segment's records");
+        }
     }
-    None
+    Ok(())
+}
+
+fn by_number(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_unstable_by_key(|entry| entry.number());
+    entries
 }

@@ -6,17 +6,19 @@ use crate::base::Base;
 use crate::peers::Peer;
 use crate::sizes::Sizes;
 use crate::workloads::Workload;
-use crate::{Failure, Result};
+use crate::{Failure, Result, programs};
 
 pub(crate) const HELP: &str = "\
 Usage: irmin-bench [--quick] [--only W1,W3] [--peers pack,redb] [--runs N] [--json FILE] [--dir DIR]
+                   [--with DIR]
 
 Runs the workloads W1 to W7 and W9 for each peer, each measurement in a process of its own, peers
 taking turns, and prints medians [min..max].
 
   --quick        small sizes, one run: a few seconds in all
   --only LIST    only these workloads
-  --peers LIST   only these peers: memory, pack, redb, git
+  --with DIR     the peers whose programs, peer-NAME, are in DIR, too
+  --peers LIST   only these peers: memory, pack, redb, git, and those of the programs
   --runs N       how often each is measured (default 3; git's slow workloads once)
   --json FILE    write all that was measured to FILE
   --dir DIR      where the stores are made (default: a directory in the system's temporary one)
@@ -37,6 +39,8 @@ pub(crate) struct Args {
 pub(crate) enum Task {
     /// Print how to use the program.
     Help,
+    /// Tell which peers the program has.
+    Describe,
     /// Run all that was asked for, in child processes.
     Plan,
     /// Make a store that measurements start from.
@@ -54,12 +58,15 @@ pub(crate) enum Task {
 }
 
 impl Args {
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
+    /// Parses the words after the program's name; `own` are the peers of this program.
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>, own: &[Peer]) -> Result<Self> {
+        let mut chosen = None;
+        let mut programs = Vec::new();
         let mut args = Self {
             task: Task::Plan,
             quick: false,
             only: Workload::ALL.to_vec(),
-            peers: Peer::ALL.to_vec(),
+            peers: own.to_vec(),
             runs: 0,
             json: None,
             dir: std::env::temp_dir().join("irmin-bench"),
@@ -70,26 +77,35 @@ impl Args {
                 "--help" | "-h" => args.task = Task::Help,
                 "--quick" => args.quick = true,
                 "--only" => args.only = list(&value()?)?,
-                "--peers" => args.peers = list(&value()?)?,
+                "--peers" => chosen = Some(value()?),
+                "--with" => programs.push(PathBuf::from(value()?)),
+                "--describe" => args.task = Task::Describe,
                 "--runs" => args.runs = value()?.parse()?,
                 "--json" => args.json = Some(value()?.into()),
                 "--dir" => args.dir = value()?.into(),
                 "--prepare" => {
                     args.task = Task::Prepare {
                         base: value()?.parse()?,
-                        peer: value()?.parse()?,
+                        peer: Peer::named(own, &value()?)?,
                         store: value()?.into(),
                     }
                 }
                 "--measure" => {
                     args.task = Task::Measure {
                         workload: value()?.parse()?,
-                        peer: value()?.parse()?,
+                        peer: Peer::named(own, &value()?)?,
                         store: value()?.into(),
                     }
                 }
                 _ => return Err(format!("unknown option '{word}'; see --help").into()),
             }
+        }
+        for dir in programs {
+            args.peers.extend(programs::find(&dir)?);
+        }
+        if let Some(names) = chosen {
+            let named = names.split(',').map(|name| Peer::named(&args.peers, name));
+            args.peers = named.collect::<Result<_>>()?;
         }
         if args.runs == 0 {
             args.runs = if args.quick { 1 } else { 3 };

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub(crate) const VALUE_BYTES: usize = 100;
 
 /// A key, written `directory/name`, and its value.
-pub(crate) type Set = (String, [u8; VALUE_BYTES]);
+pub type Set = (String, [u8; VALUE_BYTES]);
 
 /// Sebastiano Vigna's generator `SplitMix64`.
 struct SplitMix64(u64);

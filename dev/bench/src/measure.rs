@@ -38,9 +38,11 @@ pub(crate) struct Sample {
 
 /// What a store did since it was opened, as far as it can tell.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Counters {
-    pub(crate) bytes_written: Option<u64>,
-    pub(crate) syncs: Option<u64>,
+pub struct Counters {
+    /// Bytes passed to the file system.
+    pub bytes_written: Option<u64>,
+    /// Syncs of files.
+    pub syncs: Option<u64>,
 }
 
 /// Times an action and names it.
@@ -123,8 +125,10 @@ fn status_bytes(field: &str) -> Result<u64> {
 }
 
 /// Returns how many bytes this process, and those that it waited for, passed to write calls.
-#[cfg(feature = "git")]
-pub(crate) fn bytes_passed_to_writes() -> Result<u64> {
+///
+/// # Errors
+/// When the system does not tell.
+pub fn bytes_passed_to_writes() -> Result<u64> {
     let io = fs::read_to_string("/proc/self/io")?;
     let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
     Ok(line.ok_or("no wchar in /proc/self/io")?.parse()?)

@@ -66,7 +66,7 @@ impl Bench {
             copy(&self.base(base, peer)?, &store)?;
         }
         let words = ["--measure", workload.name(), peer.name()];
-        let output = self.child(&words, &store)?;
+        let output = self.child(peer, &words, &store)?;
         if store.exists() {
             fs::remove_dir_all(&store)?;
         }
@@ -80,14 +80,18 @@ impl Bench {
             if let Some(parent) = base.parent() {
                 copy(&self.base(parent, peer)?, &dir)?;
             }
-            self.child(&["--prepare", base.name(), peer.name()], &dir)?;
+            self.child(peer, &["--prepare", base.name(), peer.name()], &dir)?;
             self.prepared.insert(dir.clone());
         }
         Ok(dir)
     }
 
-    fn child(&self, words: &[&str], store: &Path) -> Result<Vec<u8>> {
-        let mut command = Command::new(std::env::current_exe()?);
+    fn child(&self, peer: Peer, words: &[&str], store: &Path) -> Result<Vec<u8>> {
+        let program = match peer.program() {
+            Some(program) => program.to_owned(),
+            None => std::env::current_exe()?,
+        };
+        let mut command = Command::new(program);
         command.args(words).arg(store).stderr(Stdio::inherit());
         if self.quick {
             command.arg("--quick");

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Result;
 use crate::args::Args;
 use crate::measure::{Phase, Sample};
-use crate::peers::Peer;
+use crate::peers::{PACK, Peer};
 
 /// All samples, by phase and peer, in the order of their first appearance.
 #[derive(Default)]
@@ -30,7 +30,10 @@ impl Results {
                 self.0.len() - 1
             });
             let peers = &mut self.0[index].peers;
-            match peers.iter_mut().find(|(other, _)| *other == peer) {
+            match peers
+                .iter_mut()
+                .find(|(other, _)| other.name() == peer.name())
+            {
                 Some((_, samples)) => samples.push(sample),
                 None => peers.push((peer, vec![sample])),
             }
@@ -70,7 +73,7 @@ pub(crate) fn markdown(results: &Results) -> String {
     );
     for row in &results.0 {
         let wall = |samples: &[Sample]| Spread::of(samples, |s| s.wall_seconds / operations(s));
-        let pack = row.peers.iter().find(|(peer, _)| *peer == Peer::Pack);
+        let pack = row.peers.iter().find(|(peer, _)| peer.name() == PACK);
         let pack = pack.map(|(_, samples)| wall(samples).median);
         for (peer, samples) in &row.peers {
             let ratio = pack.map_or(String::new(), |pack| {

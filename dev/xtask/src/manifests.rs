@@ -28,7 +28,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Findings, Failure> {
 }
 
 fn check_root(text: &str) -> Findings {
-    let wanted = ["unsafe_code = \"forbid\"", "missing_docs = \"deny\""];
+    let wanted = ["unsafe_code = \"deny\"", "missing_docs = \"deny\""];
     let missing = wanted.iter().filter(|wanted| !text.contains(**wanted));
     missing
         .map(|wanted| format!("Cargo.toml: the workspace's lints must say {wanted}"))

@@ -1,12 +1,11 @@
 //! Ordered reading of one directory from any place.
 
-use std::sync::Arc;
-
 use super::bucket::{BUCKET_ENTRIES_MAX, Value};
 use super::dir::WRONG_COUNT;
 use super::inner::Inner;
-use super::link::{Link, Node, Store, load_all};
+use super::link::{LinkRef, Store, load_all};
 use super::nibbles::{NameBuf, nibble, nibbles};
+use super::node::{Node, Seen};
 use crate::STEP_BYTES_MAX;
 use crate::error::Result;
 
@@ -19,7 +18,7 @@ pub(super) struct Cursor {
 
 /// A node on the way down, and how far it was read.
 struct Frame {
-    node: Arc<Node>,
+    node: Node,
     /// Half bytes of the name above the node.
     position: usize,
     /// Of a bucket, entries read. Of an inner node, 0 before the terminal entry, then 1 more than
@@ -29,9 +28,9 @@ struct Frame {
 
 impl Cursor {
     /// Starts before the first entry of the part that `root` leads to; `name` is above it.
-    pub(super) fn new(root: &Link, store: &Store, name: NameBuf) -> Result<Self> {
+    pub(super) fn new(root: LinkRef<'_>, store: &Store, name: NameBuf) -> Result<Self> {
         let frame = Frame {
-            node: Arc::clone(root.node(store)?),
+            node: root.node(store)?.clone(),
             position: name.nibbles(),
             next: 0,
         };
@@ -46,13 +45,13 @@ impl Cursor {
     pub(super) fn seek_after(&mut self, after: &[u8]) -> Result<()> {
         while let Some(frame) = self.stack.last_mut() {
             let position = frame.position;
-            match frame.node.as_ref() {
-                Node::Bucket(bucket) => {
+            match frame.node.see() {
+                Seen::Bucket(bucket) => {
                     let suffix = &after[position / 2..];
                     frame.next = bucket.slots().filter(|slot| slot.suffix <= suffix).count();
                     return Ok(());
                 }
-                Node::Inner(inner) => match skip(inner, after, position) {
+                Seen::Inner(inner) => match skip(inner, after, position) {
                     Skip::None => return Ok(()),
                     Skip::All => {
                         self.stack.pop();
@@ -60,7 +59,7 @@ impl Cursor {
                     }
                     Skip::Until(next, enter) => {
                         frame.next = next;
-                        let inner_node = Arc::clone(&frame.node);
+                        let inner_node = frame.node.clone();
                         if !enter {
                             return Ok(());
                         }
@@ -75,27 +74,27 @@ impl Cursor {
     /// Skips the first `count` entries. From a fresh cursor only; reads a path of nodes.
     pub(super) fn skip(&mut self, mut count: u64) -> Result<()> {
         while let Some(frame) = self.stack.last_mut() {
-            let node = Arc::clone(&frame.node);
-            match node.as_ref() {
-                Node::Bucket(bucket) => {
+            let node = frame.node.clone();
+            match node.see() {
+                Seen::Bucket(bucket) => {
                     frame.next = usize::try_from(count)
                         .unwrap_or(usize::MAX)
                         .min(bucket.len());
                     return Ok(());
                 }
-                Node::Inner(inner) => {
+                Seen::Inner(inner) => {
                     if count == 0 {
                         return Ok(());
                     }
                     count -= inner.terminal().len() as u64;
-                    let full = inner.children().iter().scan(count, |left, child| {
+                    let full = inner.children().scan(count, |left, child| {
                         *left = left.checked_sub(child.len)?;
                         Some(child.len)
                     });
                     let (children, entries) = full.fold((0, 0), |(n, sum), len| (n + 1, sum + len));
                     frame.next = 1 + children;
                     count -= entries;
-                    if count == 0 || children == inner.children().len() {
+                    if count == 0 || children == inner.children_len() {
                         return Ok(());
                     }
                     frame.next += 1;
@@ -107,29 +106,25 @@ impl Cursor {
     }
 
     /// Goes down into a child of the node on top, whose frame is set already.
-    fn enter(&mut self, node: &Arc<Node>, index: usize) -> Result<()> {
-        let Node::Inner(inner) = node.as_ref() else {
+    fn enter(&mut self, node: &Node, index: usize) -> Result<()> {
+        let Seen::Inner(inner) = node.see() else {
             return Ok(());
         };
-        let (Some(child), Some(branch)) =
-            (inner.children().get(index), inner.branches().nth(index))
-        else {
+        let Some(child) = inner.children().nth(index) else {
             return Ok(());
         };
         self.name
             .truncate(self.stack.last().map_or(0, |frame| frame.position));
         self.name.extend(&inner.prefix);
-        self.name.push(branch);
+        self.name.push(child.branch);
         if child.link.loaded().is_none() {
             // A reader in order will want the buckets beside it: fetch them in the same round.
-            let rest = inner.children()[index..].iter();
+            let rest = inner.children().skip(index);
             let small = rest.filter(|child| child.len <= BUCKET_ENTRIES_MAX as u64);
-            load_all(
-                &self.store,
-                &small.map(|child| &child.link).collect::<Vec<_>>(),
-            )?;
+            let links: Vec<_> = small.map(|child| child.link).collect();
+            load_all(&self.store, &links)?;
         }
-        let node = Arc::clone(child.link.node(&self.store)?);
+        let node = child.link.node(&self.store)?.clone();
         if self.name.nibbles() > 2 * STEP_BYTES_MAX {
             return Err(child.link.damaged("deeper than names are long"));
         }
@@ -147,28 +142,28 @@ impl Cursor {
     /// Returns the next entry with its whole name.
     pub(super) fn next_entry(&mut self) -> Result<Option<(Vec<u8>, Value)>> {
         while let Some(frame) = self.stack.last_mut() {
-            let node = Arc::clone(&frame.node);
+            let node = frame.node.clone();
             let next = frame.next;
             frame.next += 1;
-            match node.as_ref() {
-                Node::Bucket(bucket) => {
+            match node.see() {
+                Seen::Bucket(bucket) => {
                     if let Some(slot) = bucket.slots().nth(next) {
                         self.name.truncate(frame.position);
                         return Ok(Some((self.name.with_suffix(slot.suffix), slot.to_value())));
                     }
                     self.stack.pop();
                 }
-                Node::Inner(inner) if next == 0 => {
+                Seen::Inner(inner) if next == 0 => {
                     if let Some(slot) = inner.terminal().slots().next() {
                         self.name.truncate(frame.position);
                         self.name.extend(&inner.prefix);
                         return Ok(Some((self.name.whole_bytes().to_vec(), slot.to_value())));
                     }
                 }
-                Node::Inner(inner) if next <= inner.children().len() => {
+                Seen::Inner(inner) if next <= inner.children_len() => {
                     self.enter(&node, next - 1)?;
                 }
-                Node::Inner(_) => drop(self.stack.pop()),
+                Seen::Inner(_) => drop(self.stack.pop()),
             }
         }
         Ok(None)
@@ -200,8 +195,8 @@ fn skip(inner: &Inner, after: &[u8], position: usize) -> Skip {
     }
     let wanted = nibble(after, at);
     let before = inner.branches().filter(|&branch| branch < wanted).count();
-    match inner.child_index(wanted) {
-        Some(index) => Skip::Until(index + 2, true),
+    match inner.child(wanted) {
+        Some(_) => Skip::Until(before + 2, true),
         None => Skip::Until(before + 1, false),
     }
 }

@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
-use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Slot, Value};
-use super::inner::{Child, Inner, Turn};
-use super::link::{Link, Node, Store, load_all};
+use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Value};
+use super::inner::{Inner, Turn};
+use super::link::{Link, LinkRef, Store, load_all};
 use super::nibbles::{common, nibble};
+use super::node::{Node, Seen, SeenMut};
+use super::rows::{BucketRef, Slot};
 use crate::STEP_BYTES_MAX;
 use crate::error::Result;
 use crate::short::Short;
@@ -20,23 +22,31 @@ const WRONG_SUFFIX: &str = "names that do not go on from those above";
 
 /// Returns a link to a directory without entries.
 pub(super) fn empty() -> Link {
-    Link::new(Node::Bucket(Bucket::empty()))
+    let none = std::iter::empty::<(&[u8], Value)>();
+    Link::new(Bucket::from_values(none).into())
 }
 
 /// Finds an entry: one read a node that is not loaded.
 pub(super) fn find<'a>(root: &'a Link, store: &Store, name: &[u8]) -> Result<Option<Slot<'a>>> {
-    let (mut link, mut position) = (root, 0);
+    let (mut node, mut position) = (root.node(store)?, 0);
     loop {
-        match link.node(store)?.as_ref() {
-            Node::Bucket(bucket) => return Ok(bucket.find(&name[position / 2..])),
-            Node::Inner(inner) => match inner.turn(name, position) {
-                Turn::Apart(_) => return Ok(None),
-                Turn::Terminal => return Ok(inner.terminal().find(b"")),
-                Turn::Child(branch, next) => match inner.child(branch) {
-                    Some(child) => (link, position) = (&child.link, next),
-                    None => return Ok(None),
-                },
-            },
+        let inner = match node.see() {
+            Seen::Bucket(bucket) => return Ok(bucket.find(&name[position / 2..])),
+            Seen::Inner(inner) => inner,
+        };
+        match inner.turn(name, position) {
+            Turn::Apart(_) => return Ok(None),
+            Turn::Terminal => return Ok(inner.terminal().find(b"")),
+            Turn::Child(branch, next) => {
+                position = next;
+                node = match inner.loaded_child(branch) {
+                    Some(node) => node,
+                    None => match inner.child(branch) {
+                        Some(child) => child.node(store)?,
+                        None => return Ok(None),
+                    },
+                };
+            }
         }
     }
 }
@@ -48,73 +58,86 @@ pub(super) fn dir_mut<'a>(
     store: &Store,
     name: &[u8],
 ) -> Result<Option<&'a mut Arc<Link>>> {
-    let (mut link, mut position) = (root, 0);
+    let (mut node, mut position) = (root.node_mut(store)?, 0);
     loop {
-        match link.node_mut(store)? {
-            Node::Bucket(bucket) => return Ok(bucket.dir_mut(&name[position / 2..])),
-            Node::Inner(inner) => match inner.turn(name, position) {
-                Turn::Apart(_) => return Ok(None),
-                Turn::Terminal => return Ok(inner.terminal.dir_mut(b"")),
-                Turn::Child(branch, next) => match inner.child_mut(branch) {
-                    Some(child) => (link, position) = (&mut child.link, next),
-                    None => return Ok(None),
-                },
+        let inner = match node.see_mut() {
+            SeenMut::Bucket(bucket) => return Ok(bucket.dir_mut(&name[position / 2..])),
+            SeenMut::Inner(inner) => inner,
+        };
+        match inner.turn(name, position) {
+            Turn::Apart(_) => return Ok(None),
+            Turn::Terminal => return Ok(inner.below_mut().terminal_dir_mut()),
+            Turn::Child(branch, next) => match inner.below_mut().child_mut(branch, store)? {
+                Some(child) => (node, position) = (child, next),
+                None => return Ok(None),
             },
         }
     }
 }
 
 /// Adds or replaces an entry; tells whether it is new.
-pub(super) fn put(
-    link: &mut Link,
+pub(super) fn put(link: &mut Link, store: &Store, name: &[u8], value: Value) -> Result<bool> {
+    put_at(link.node_mut(store)?, store, name, 0, value)
+}
+
+/// Adds or replaces an entry below a node that starts at `position`.
+fn put_at(
+    node: &mut Node,
     store: &Store,
     name: &[u8],
     position: usize,
     value: Value,
 ) -> Result<bool> {
-    if let Node::Bucket(bucket) = link.node(store)?.as_ref()
-        && bucket.len() >= BUCKET_ENTRIES_MAX
-        && !fits(
-            bucket,
-            position,
-            name.get(position / 2).map(|byte| byte >> 4),
-        )
-    {
-        return Err(link.damaged(WRONG_SUFFIX));
-    }
-    let node = link.node_mut(store)?;
-    match node {
-        Node::Bucket(bucket) => {
-            let new = bucket.put(&name[position / 2..], value);
+    let inner = match node.see_mut() {
+        SeenMut::Bucket(bucket) => {
+            let is_new = bucket.put(&name[position / 2..], value);
             if bucket.len() > BUCKET_ENTRIES_MAX {
-                *node = Node::Inner(branch_out(bucket, position));
+                *node = branch_out(bucket, position).into();
             }
-            Ok(new)
+            return Ok(is_new);
         }
-        Node::Inner(inner) => match inner.turn(name, position) {
-            Turn::Terminal => Ok(inner.terminal.put(b"", value)),
-            Turn::Child(branch, next) => match inner.child_mut(branch) {
-                Some(child) => {
-                    let new = put(&mut child.link, store, name, next, value)?;
-                    child.len += u64::from(new);
-                    Ok(new)
-                }
-                None => {
-                    inner.add_child(branch, lone(name, next, value));
-                    Ok(true)
-                }
-            },
-            Turn::Apart(shared) => {
-                split_prefix(inner, shared);
-                put(link, store, name, position, value)
-            }
-        },
+        SeenMut::Inner(inner) => inner,
+    };
+    match inner.turn(name, position) {
+        Turn::Terminal => Ok(inner.below_mut().put_terminal(value)),
+        Turn::Child(branch, next) => {
+            let Some(child) = inner.child(branch) else {
+                let below = inner.below_mut();
+                below.add_child(branch, lone(name, next, value));
+                return Ok(true);
+            };
+            check_full_bucket(child, store, name, next)?;
+            let below = inner.below_mut();
+            let Some(child) = below.child_mut(branch, store)? else {
+                return Ok(false);
+            };
+            let is_new = put_at(child, store, name, next, value)?;
+            below.set_len(below.len() + u64::from(is_new));
+            Ok(is_new)
+        }
+        Turn::Apart(shared) => {
+            split_prefix(inner, shared);
+            put_at(node, store, name, position, value)
+        }
+    }
+}
+
+/// Checks the names in a bucket that one more entry may make an inner node of.
+fn check_full_bucket(link: LinkRef<'_>, store: &Store, name: &[u8], position: usize) -> Result<()> {
+    let half = name.get(position / 2).map(|byte| byte >> 4);
+    match link.node(store)?.see() {
+        Seen::Bucket(bucket)
+            if bucket.len() >= BUCKET_ENTRIES_MAX && !fits(bucket, position, half) =>
+        {
+            Err(link.damaged(WRONG_SUFFIX))
+        }
+        _ => Ok(()),
     }
 }
 
 /// Tells whether a bucket at `position` can be there: a stored one may be damaged. `half` is the
 /// high half byte that its suffixes start with, where the position is in the middle of a byte.
-fn fits(bucket: &Bucket, position: usize, half: Option<u8>) -> bool {
+fn fits(bucket: BucketRef<'_>, position: usize, half: Option<u8>) -> bool {
     bucket.slots().all(|slot| {
         position / 2 + slot.suffix.len() <= STEP_BYTES_MAX
             && (position.is_multiple_of(2) || slot.suffix.first().map(|byte| byte >> 4) == half)
@@ -122,12 +145,8 @@ fn fits(bucket: &Bucket, position: usize, half: Option<u8>) -> bool {
 }
 
 /// Makes a child with one entry.
-fn lone(name: &[u8], position: usize, value: Value) -> Child {
-    let bucket = Bucket::from_values(std::iter::once((&name[position / 2..], value)));
-    Child {
-        len: 1,
-        link: Link::new(Node::Bucket(bucket)),
-    }
+fn lone(name: &[u8], position: usize, value: Value) -> Node {
+    Bucket::from_values(std::iter::once((&name[position / 2..], value))).into()
 }
 
 /// Puts a node with the first `shared` half bytes of the prefix above an inner node.
@@ -136,14 +155,7 @@ fn split_prefix(inner: &mut Inner, shared: usize) {
     inner.prefix = Short::new(&lower.prefix[..shared]);
     let branch = lower.prefix[shared];
     lower.prefix = Short::new(&lower.prefix[shared + 1..]);
-    let len = lower.len();
-    inner.add_child(
-        branch,
-        Child {
-            len,
-            link: Link::new(Node::Inner(lower)),
-        },
-    );
+    inner.below_mut().add_child(branch, lower.into());
 }
 
 /// Makes an inner node of a bucket that has grown too large.
@@ -156,54 +168,53 @@ fn branch_out(bucket: &Bucket, position: usize) -> Inner {
     let at = odd + shared;
     let prefix: Vec<_> = (odd..at).map(|index| nibble(first, index)).collect();
     let mut inner = Inner::new(&prefix);
+    let below = inner.below_mut();
     let (terminal, longer) = slots.split_at(usize::from(first.len() * 2 == at));
-    inner.terminal = Bucket::from_values(terminal.iter().map(|s| (&b""[..], s.to_value())));
+    for slot in terminal {
+        below.put_terminal(slot.to_value());
+    }
     for group in longer.chunk_by(|left, right| nibble(left.suffix, at) == nibble(right.suffix, at))
     {
         let cut = at.div_ceil(2);
         let child = Bucket::from_values(group.iter().map(|s| (&s.suffix[cut..], s.to_value())));
-        let link = Link::new(Node::Bucket(child));
-        let branch = nibble(group[0].suffix, at);
-        inner.add_child(
-            branch,
-            Child {
-                len: group.len() as u64,
-                link,
-            },
-        );
+        below.add_child(nibble(group[0].suffix, at), child.into());
     }
     inner
 }
 
 /// Removes an entry that is there; what remains takes the shape that it would have had anyway.
-pub(super) fn remove(link: &mut Link, store: &Store, name: &[u8], position: usize) -> Result<()> {
-    let node = link.node_mut(store)?;
-    let inner = match node {
-        Node::Bucket(bucket) => {
+pub(super) fn remove(link: &mut Link, store: &Store, name: &[u8]) -> Result<()> {
+    remove_at(link.node_mut(store)?, store, name, 0)
+}
+
+/// Removes an entry that is there below a node that starts at `position`.
+fn remove_at(node: &mut Node, store: &Store, name: &[u8], position: usize) -> Result<()> {
+    let inner = match node.see_mut() {
+        SeenMut::Bucket(bucket) => {
             bucket.remove(&name[position / 2..]);
             return Ok(());
         }
-        Node::Inner(inner) => inner,
+        SeenMut::Inner(inner) => inner,
     };
     match inner.turn(name, position) {
-        Turn::Terminal => drop(inner.terminal.remove(b"")),
+        Turn::Terminal => inner.below_mut().remove_terminal(),
         Turn::Child(branch, next) => {
-            if let Some(child) = inner.child_mut(branch) {
-                remove(&mut child.link, store, name, next)?;
-                child.len -= 1;
-                if child.link.node(store)?.len() != child.len {
-                    return Err(child.link.damaged(WRONG_COUNT));
+            let below = inner.below_mut();
+            if let Some(child) = below.child_mut(branch, store)? {
+                let before = child.len();
+                remove_at(child, store, name, next)?;
+                let after = child.len();
+                if after == 0 {
+                    below.remove_child(branch);
                 }
-                if child.len == 0 {
-                    inner.remove_child(branch);
-                }
+                below.set_len(below.len() - before + after);
             }
         }
         Turn::Apart(_) => {}
     }
     if inner.len() <= BUCKET_ENTRIES_MAX as u64 {
-        *node = Node::Bucket(gather(inner, store, name, position)?);
-    } else if inner.terminal.len() == 0 && inner.children().len() == 1 {
+        *node = gather(inner, store, name, position)?.into();
+    } else if inner.terminal().len() == 0 && inner.children_len() == 1 {
         merge_only_child(inner, store)?;
     }
     Ok(())
@@ -212,14 +223,8 @@ pub(super) fn remove(link: &mut Link, store: &Store, name: &[u8], position: usiz
 /// Makes one bucket of an inner node that has become small. Its children are buckets; `name` leads
 /// through the node.
 fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<Bucket> {
-    load_all(
-        store,
-        &inner
-            .children()
-            .iter()
-            .map(|child| &child.link)
-            .collect::<Vec<_>>(),
-    )?;
+    let links: Vec<_> = inner.children().map(|child| child.link).collect();
+    load_all(store, &links)?;
     let at = position + inner.prefix.len();
     let whole = &name[position / 2..at / 2];
     let mut entries: Vec<(Vec<u8>, Value)> = Vec::new();
@@ -229,14 +234,14 @@ fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<
             .slots()
             .map(|slot| (whole.to_vec(), slot.to_value())),
     );
-    for (branch, child) in inner.branches().zip(inner.children()) {
+    for child in inner.children() {
         // Where the branch is the low half of a byte, the children's suffixes start behind it.
-        let high = (at % 2 == 1).then(|| (name[at / 2] & 0xf0) | branch);
-        let bucket = match child.link.node(store)?.as_ref() {
-            Node::Bucket(bucket) if bucket.len() as u64 == child.len => bucket,
+        let high = (at % 2 == 1).then(|| (name[at / 2] & 0xf0) | child.branch);
+        let bucket = match child.link.node(store)?.see() {
+            Seen::Bucket(bucket) if bucket.len() as u64 == child.len => bucket,
             _ => return Err(child.link.damaged(WRONG_COUNT)),
         };
-        if !fits(bucket, at + 1, Some(branch)) {
+        if !fits(bucket, at + 1, Some(child.branch)) {
             return Err(child.link.damaged(WRONG_SUFFIX));
         }
         entries.extend(bucket.slots().map(|slot| {
@@ -249,14 +254,17 @@ fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<
 
 /// Joins an inner node that no longer branches with the inner node below it.
 fn merge_only_child(inner: &mut Inner, store: &Store) -> Result<()> {
-    let branch = inner.branches().next().unwrap_or_default();
-    let Some(child) = inner.child_mut(branch) else {
+    let Some((branch, child)) = inner
+        .children()
+        .next()
+        .map(|child| (child.branch, child.link))
+    else {
         return Ok(());
     };
-    if let Node::Bucket(_) = child.link.node(store)?.as_ref() {
-        return Err(child.link.damaged(WRONG_COUNT));
+    if let Seen::Bucket(_) = child.node(store)?.see() {
+        return Err(child.damaged(WRONG_COUNT));
     }
-    if let Node::Inner(lower) = child.link.node_mut(store)? {
+    if let Some(Node::Inner(lower)) = inner.below_mut().child_mut(branch, store)? {
         let mut lower = std::mem::replace(lower, Inner::new(&[]));
         let prefix = [&inner.prefix, &[branch][..], &lower.prefix].concat();
         lower.prefix = Short::new(&prefix);

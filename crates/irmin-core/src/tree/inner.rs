@@ -1,37 +1,32 @@
 //! An inner node: where a directory with many entries branches, by half bytes of the names.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Sub};
-use super::link::{Link, Node, Places, Ref};
+use super::branches::{Branches, Links, bits};
+use super::bucket::{BUCKET_ENTRIES_MAX, Bucket};
+use super::link::Places;
 use super::nibbles::{nibble, nibbles};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::short::Short;
-use crate::store::StoreId;
-use crate::{Id, Key, Kind, STEP_BYTES_MAX};
+use crate::{Id, Kind, STEP_BYTES_MAX};
 
 const SHAPE_INNER: u8 = 1;
 /// More entries than a directory can have: keeps sums of what a damaged node says from overflowing.
 const ENTRIES_MAX: u64 = u64::MAX / 4;
 
 /// A part of a directory with more than [`BUCKET_ENTRIES_MAX`] entries.
+///
+/// The prefix lies beside the pointer to the rest: whoever comes from the node above goes right on
+/// to the slot of the child that it looks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Inner {
     /// The half bytes that all names below share, from where the node starts.
     pub(super) prefix: Short,
-    /// The entry whose name ends with the prefix: a bucket with at most one, unnamed, entry.
-    pub(super) terminal: Bucket,
-    /// Bit n: there is a child for the half byte n.
-    bitmap: u16,
-    children: Vec<Child>,
-}
-
-/// The names that go on with one half byte.
-#[derive(Clone, Debug)]
-pub(crate) struct Child {
-    pub(super) len: u64,
-    pub(super) link: Link,
+    below: Arc<Branches>,
 }
 
 /// Where a name leads from an inner node.
@@ -45,72 +40,26 @@ pub(super) enum Turn {
 }
 
 impl Inner {
+    /// Makes a node without entries.
     pub(super) fn new(prefix: &[u8]) -> Self {
         Self {
             prefix: Short::new(prefix),
-            terminal: Bucket::empty(),
-            bitmap: 0,
-            children: Vec::new(),
+            below: Arc::new(Branches::new()),
         }
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.terminal.len() as u64 + self.children.iter().map(|child| child.len).sum::<u64>()
+    /// Returns what is below for changing it: unshared.
+    pub(super) fn below_mut(&mut self) -> &mut Branches {
+        Arc::make_mut(&mut self.below)
     }
 
-    pub(super) const fn terminal(&self) -> &Bucket {
-        &self.terminal
+    /// Returns what is below if nothing else points to it.
+    pub(super) fn into_unshared(self) -> Option<Branches> {
+        Arc::into_inner(self.below)
     }
 
-    pub(super) fn children(&self) -> &[Child] {
-        &self.children
-    }
-
-    pub(super) fn take_children(&mut self) -> Vec<Child> {
-        self.bitmap = 0;
-        std::mem::take(&mut self.children)
-    }
-
-    pub(super) fn take_terminal_subs(&mut self) -> Vec<Sub> {
-        self.terminal.take_subs()
-    }
-
-    /// Visits the half bytes that have a child, in order, which is the order of the children.
-    pub(super) fn branches(&self) -> impl Iterator<Item = u8> + use<> {
-        let bitmap = self.bitmap;
-        (0..16).filter(move |branch| bitmap & (1 << branch) != 0)
-    }
-
-    #[inline]
-    pub(super) fn child_index(&self, branch: u8) -> Option<usize> {
-        let bit = 1_u16 << branch;
-        (self.bitmap & bit != 0).then(|| (self.bitmap & (bit - 1)).count_ones() as usize)
-    }
-
-    pub(super) fn child(&self, branch: u8) -> Option<&Child> {
-        self.child_index(branch)
-            .and_then(|index| self.children.get(index))
-    }
-
-    pub(super) fn child_mut(&mut self, branch: u8) -> Option<&mut Child> {
-        self.child_index(branch)
-            .and_then(|index| self.children.get_mut(index))
-    }
-
-    /// Adds a child where there is none.
-    pub(super) fn add_child(&mut self, branch: u8, child: Child) {
-        let bit = 1_u16 << branch;
-        debug_assert!(self.bitmap & bit == 0);
-        self.children
-            .insert((self.bitmap & (bit - 1)).count_ones() as usize, child);
-        self.bitmap |= bit;
-    }
-
-    pub(super) fn remove_child(&mut self, branch: u8) {
-        if let Some(index) = self.child_index(branch) {
-            self.children.remove(index);
-            self.bitmap &= !(1 << branch);
-        }
+    pub(super) const fn below(&self) -> &Arc<Branches> {
+        &self.below
     }
 
     /// Follows a name from `position`, where this node starts.
@@ -132,72 +81,90 @@ impl Inner {
 
     /// Returns the bytes to store; the ids of children and subs must be known.
     pub(super) fn encode(&self) -> Bytes {
+        if let Some(bytes) = self.encoding() {
+            return bytes.clone();
+        }
         let [version, kind] = header(Kind::Node);
         // Enough for most nodes: a short prefix, and a child's number of entries in three bytes.
-        let mut out = Vec::with_capacity(64 + self.children.len() * (3 + Id::BYTES));
+        let mut out = Vec::with_capacity(64 + self.children_len() * (3 + Id::BYTES));
         out.extend([version, kind, SHAPE_INNER]);
         put_varint(&mut out, self.prefix.len() as u64);
         for pair in self.prefix.chunks(2) {
             out.push((pair[0] << 4) | pair.get(1).copied().unwrap_or(0));
         }
-        out.extend_from_slice(&Bucket::payload(&self.terminal.encode()));
-        out.extend_from_slice(&self.bitmap.to_le_bytes());
-        self.children
-            .iter()
+        out.extend_from_slice(&self.terminal_payload());
+        out.extend_from_slice(&self.bitmap().to_le_bytes());
+        self.children()
             .for_each(|child| put_varint(&mut out, child.len));
         for id in self
-            .children
-            .iter()
-            .filter_map(|child| child.link.known_id())
+            .branches()
+            .filter_map(|branch| self.child(branch)?.known_id())
         {
             out.extend_from_slice(id.as_bytes());
         }
         out.into()
     }
 
-    /// Checks and decodes stored bytes.
-    pub(super) fn decode(bytes: &Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new("node", bytes);
+    /// Checks stored bytes and makes a node of them. Copies nothing but the prefix.
+    pub(super) fn decode(bytes: Bytes, places: Places) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new("node", &bytes);
         reader.header(Kind::Node)?;
         if reader.u8()? != SHAPE_INNER {
             return Err(reader.error("an unknown shape of node"));
         }
         let prefix = decode_prefix(&mut reader)?;
-        let (terminal, end) = Bucket::decode_payload(bytes, reader.offset(), places)?;
+        let (terminal, end) = Bucket::decode_payload(&bytes, reader.offset(), &places)?;
         reader.take(end - reader.offset())?;
         if terminal.slots().any(|slot| !slot.suffix.is_empty()) {
             return Err(reader.error("a terminal entry with a name"));
         }
         let bitmap = reader.u16()?;
-        let mut children = Vec::with_capacity(bitmap.count_ones() as usize);
-        for _ in 0..bitmap.count_ones() {
-            let (len, link) = (reader.varint()?, Link::default());
-            children.push(Child { len, link });
-        }
-        let places = places.skip(terminal.subs().len());
-        for (index, child) in children.iter_mut().enumerate() {
-            child.link = Link::stored(reader.id()?, places.get(index));
-        }
+        let lens_at = reader.offset();
+        let len = decode_lens(&mut reader, bitmap, terminal.len())?;
+        let ids_at = reader.offset();
+        reader.take(bitmap.count_ones() as usize * Id::BYTES)?;
         reader.end()?;
-        let inner = Self {
-            prefix,
-            terminal,
+        let places_before = terminal.subs().len();
+        let links = Links {
+            bytes,
             bitmap,
-            children,
+            lens_at,
+            ids_at,
+            places,
+            places_before,
         };
-        let terminals = inner.terminal.len() as u64;
-        let total = inner
-            .children
-            .iter()
-            .try_fold(terminals, |sum, c| sum.checked_add(c.len));
-        if total.is_none_or(|total| total <= BUCKET_ENTRIES_MAX as u64 || total > ENTRIES_MAX)
-            || inner.children.iter().any(|child| child.len == 0)
-            || (inner.children.len() < 2 && inner.terminal.len() == 0)
-        {
-            return Err(reader.error("an inner node that should have another shape"));
-        }
-        Ok(inner)
+        Ok(Self {
+            prefix,
+            below: Arc::new(Branches::loaded(len, terminal, links)),
+        })
     }
+}
+
+impl Deref for Inner {
+    type Target = Branches;
+
+    #[inline]
+    fn deref(&self) -> &Branches {
+        &self.below
+    }
+}
+
+/// Checks the children's numbers of entries; returns the sum with that of `terminals`.
+fn decode_lens(reader: &mut Reader<'_>, bitmap: u16, terminals: usize) -> Result<u64, DecodeError> {
+    const WRONG_SHAPE: &str = "an inner node that should have another shape";
+    let mut sum = terminals as u64;
+    for _ in bits(bitmap) {
+        let len = reader.varint()?;
+        sum = sum.saturating_add(len);
+        if len == 0 || sum > ENTRIES_MAX {
+            return Err(reader.error(WRONG_SHAPE));
+        }
+    }
+    let branches = bitmap.count_ones() as usize + terminals;
+    if sum <= BUCKET_ENTRIES_MAX as u64 || branches < 2 {
+        return Err(reader.error(WRONG_SHAPE));
+    }
+    Ok(sum)
 }
 
 fn decode_prefix(reader: &mut Reader<'_>) -> Result<Short, DecodeError> {
@@ -216,17 +183,4 @@ fn decode_prefix(reader: &mut Reader<'_>) -> Result<Short, DecodeError> {
         return Err(reader.error("a padded prefix"));
     }
     Ok(Short::new(prefix))
-}
-
-/// Returns the keys that a store has for what a node points to, in the order of its encoding.
-pub(super) fn link_keys(node: &Node, store: StoreId) -> Vec<Key> {
-    let mut keys = Vec::with_capacity(node.refs());
-    node.for_each_ref(&mut |target| {
-        let (known, id) = match target {
-            Ref::Node(link) => (link.key_in(store), link.known_id()),
-            Ref::Blob(cell) => (cell.key_in(store), Some(cell.id)),
-        };
-        keys.extend(known.or(id.map(Key::from)));
-    });
-    keys
 }

@@ -1,25 +1,44 @@
-//! Nodes of directories in memory: lazy, shared, changed by copying what is shared.
+//! Pointers to nodes: lazy, shared, changed by copying what is shared.
 
+use std::ptr;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-
-use super::bucket::{Bucket, Sub};
-use super::inner::Inner;
+use super::branches::Links;
+use super::node::Node;
+use super::origin::Origin;
 use crate::error::{DecodeError, Error, Result};
 use crate::store::{Locator, StoreId};
-use crate::{Id, Key, ObjectStore, Stored};
+use crate::{Id, Key, ObjectStore};
 
 /// The store that a tree loads from, if any.
 pub(crate) type Store = Option<Arc<dyn ObjectStore>>;
 
-/// A pointer to a node that knows its id, or holds the node, or both.
-#[derive(Clone, Debug, Default)]
+/// A pointer to the first node of a directory: it knows the node's id, or holds the node, or both.
+#[derive(Clone, Debug)]
 pub(crate) struct Link {
-    id: OnceLock<Id>,
-    /// Set once a store has the node: the first store to have it.
-    stored: OnceLock<Place>,
-    node: OnceLock<Arc<Node>>,
+    node: OnceLock<Node>,
+    /// Which node that is, unless it was made or changed in memory.
+    stored: Option<(Id, Place)>,
+}
+
+/// A pointer to a node, seen where it lies: a [`Link`], or one of an inner node's children.
+#[derive(Clone, Copy)]
+pub(crate) struct LinkRef<'a> {
+    node: &'a OnceLock<Node>,
+    known: Known<'a>,
+}
+
+/// A [`LinkRef`] for changing the node.
+pub(super) struct LinkMut<'a> {
+    node: &'a mut OnceLock<Node>,
+    known: Known<'a>,
+}
+
+/// What a pointer knows of a node that is as a store has it.
+#[derive(Clone, Copy)]
+enum Known<'a> {
+    Root(Option<&'a (Id, Place)>),
+    Child(Option<&'a Links>, u8),
 }
 
 /// Where a store keeps an object.
@@ -30,93 +49,142 @@ pub(crate) struct Place {
 }
 
 /// The places of what a stored object points to, in the order of its encoding.
-#[derive(Clone, Copy)]
-pub(crate) struct Places<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
     pub(crate) store: StoreId,
-    pub(crate) locators: &'a [Option<Locator>],
+    /// Empty if none is known.
+    pub(crate) locators: Vec<Option<Locator>>,
 }
 
-impl Places<'_> {
-    pub(crate) fn get(&self, index: usize) -> Place {
+impl Places {
+    /// Says that none is known.
+    pub(super) fn unknown() -> Self {
+        Self {
+            store: StoreId::fresh(),
+            locators: Vec::new(),
+        }
+    }
+
+    pub(super) fn get(&self, index: usize) -> Place {
         let locator = self.locators.get(index).copied().flatten();
         Place {
             store: self.store,
             locator,
         }
     }
-
-    /// Leaves out the first places.
-    pub(crate) fn skip(self, count: usize) -> Self {
-        Self {
-            locators: self.locators.get(count..).unwrap_or_default(),
-            ..self
-        }
-    }
-}
-
-/// A node of a directory's radix tree.
-#[derive(Clone, Debug)]
-pub(crate) enum Node {
-    Bucket(Bucket),
-    Inner(Inner),
 }
 
 impl Link {
+    /// Takes the node out, if it is there.
+    pub(super) fn take_node(&mut self) -> Option<Node> {
+        self.node.take()
+    }
+
     /// Points to a stored node, to be loaded when needed.
-    pub(crate) fn stored(id: Id, place: Place) -> Self {
-        let node = OnceLock::new();
+    pub(crate) const fn stored(id: Id, place: Place) -> Self {
         Self {
-            id: OnceLock::from(id),
-            stored: OnceLock::from(place),
-            node,
+            node: OnceLock::new(),
+            stored: Some((id, place)),
         }
     }
 
     /// Holds a new node.
     pub(super) fn new(node: Node) -> Self {
-        let node = OnceLock::from(Arc::new(node));
         Self {
-            id: OnceLock::new(),
-            stored: OnceLock::new(),
-            node,
+            node: OnceLock::from(node),
+            stored: None,
         }
     }
 
-    pub(super) fn known_id(&self) -> Option<Id> {
-        self.id.get().copied()
+    #[inline]
+    pub(super) const fn by_ref(&self) -> LinkRef<'_> {
+        LinkRef {
+            node: &self.node,
+            known: Known::Root(self.stored.as_ref()),
+        }
     }
 
-    pub(super) fn set_id(&self, id: Id) {
-        // Two threads that hash the same node at once come to the same id.
-        let _same = self.id.set(id);
+    const fn by_mut(&mut self) -> LinkMut<'_> {
+        LinkMut {
+            node: &mut self.node,
+            known: Known::Root(self.stored.as_ref()),
+        }
+    }
+
+    /// Returns the node, loading it if needed: at most one read.
+    #[inline]
+    pub(super) fn node(&self, store: &Store) -> Result<&Node> {
+        self.by_ref().node(store)
+    }
+
+    /// Returns the node for changing it: unshared, its id forgotten.
+    pub(super) fn node_mut(&mut self, store: &Store) -> Result<&mut Node> {
+        self.by_mut().node_mut(store)
+    }
+
+    pub(super) fn known_id(&self) -> Option<Id> {
+        self.by_ref().known_id()
+    }
+
+    pub(super) fn place(&self) -> Option<(Id, Place)> {
+        self.by_ref().place()
+    }
+
+    pub(super) fn same(&self, other: &Self) -> bool {
+        self.by_ref().same(other.by_ref())
+    }
+}
+
+impl<'a> LinkRef<'a> {
+    /// Points to the child of an inner node for a half byte; `links` is what the node was loaded
+    /// with.
+    #[inline]
+    pub(super) const fn child(
+        node: &'a OnceLock<Node>,
+        links: Option<&'a Links>,
+        branch: u8,
+    ) -> Self {
+        Self {
+            node,
+            known: Known::Child(links, branch),
+        }
+    }
+
+    pub(super) fn known_id(self) -> Option<Id> {
+        match self.origin() {
+            Some(origin) => origin.id(),
+            None => self.known.id(),
+        }
     }
 
     /// Returns the key, if the given store is known to have the node.
-    pub(super) fn key_in(&self, store: StoreId) -> Option<Key> {
-        let place = self.stored.get().filter(|place| place.store == store)?;
-        Some(Key {
-            id: self.known_id()?,
-            locator: place.locator,
-        })
+    pub(super) fn key_in(self, store: StoreId) -> Option<Key> {
+        let (id, place) = self.place().filter(|(_, place)| place.store == store)?;
+        let locator = place.locator;
+        Some(Key { id, locator })
     }
 
-    /// Returns the key, if any store has the node.
-    pub(super) fn place(&self) -> Option<(Id, Place)> {
-        Some((self.known_id()?, *self.stored.get()?))
+    /// Returns the id and the place, if any store has the node.
+    pub(super) fn place(self) -> Option<(Id, Place)> {
+        match self.origin() {
+            Some(origin) => Some((origin.id()?, origin.place()?)),
+            None => Some((self.known.id()?, self.known.place()?)),
+        }
     }
 
-    pub(super) fn set_stored(&self, place: Place) {
-        // The first place is kept: it is as good as another.
-        let _first = self.stored.set(place);
+    /// Returns what is known of the node, if it was made or changed in memory.
+    fn origin(self) -> Option<&'a Origin> {
+        self.loaded().and_then(Node::origin)
     }
 
-    pub(super) fn loaded(&self) -> Option<&Arc<Node>> {
+    #[inline]
+    pub(super) fn loaded(self) -> Option<&'a Node> {
         self.node.get()
     }
 
     /// Returns the node, loading it if needed: at most one read.
     #[inline]
-    pub(super) fn node(&self, store: &Store) -> Result<&Arc<Node>> {
+    pub(super) fn node(self, store: &Store) -> Result<&'a Node> {
         match self.node.get() {
             Some(node) => Ok(node),
             None => self.load(store),
@@ -124,54 +192,95 @@ impl Link {
     }
 
     #[cold]
-    fn load(&self, store: &Store) -> Result<&Arc<Node>> {
+    fn load(self, store: &Store) -> Result<&'a Node> {
         load_all(store, &[self])?;
-        self.node.get().ok_or(Error::Missing {
-            id: self.known_id().unwrap_or(Id::NULL),
-        })
+        self.node.get().ok_or_else(|| self.missing())
     }
 
-    /// Returns the node for changing it; the link forgets its id.
-    pub(super) fn node_mut(&mut self, store: &Store) -> Result<&mut Node> {
-        self.node(store)?;
-        self.id.take();
-        self.stored.take();
-        let node = self.node.get_mut().expect("because it was just loaded");
-        Ok(Arc::make_mut(node))
+    fn missing(self) -> Error {
+        let id = self.known_id().unwrap_or(Id::NULL);
+        Error::Missing { id }
     }
 
     /// Says that the stored node does not fit the place where this link has it.
-    pub(super) fn damaged(&self, reason: &'static str) -> Error {
+    pub(super) fn damaged(self, reason: &'static str) -> Error {
         let id = self.known_id().unwrap_or(Id::NULL);
         let source = DecodeError::new("node", 0, reason);
         Error::Decode { id, source }
     }
 
+    /// Tells whether two links are one.
+    pub(super) fn is(self, other: Self) -> bool {
+        ptr::eq(self.node, other.node)
+    }
+
+    /// Returns what tells this link from others for as long as they live.
+    pub(super) const fn address(self) -> *const OnceLock<Node> {
+        ptr::from_ref(self.node)
+    }
+
     /// Tells whether two links lead to equal nodes, as far as that is known without hashing.
-    pub(super) fn same(&self, other: &Self) -> bool {
-        match (self.id.get(), other.id.get()) {
+    pub(super) fn same(self, other: Self) -> bool {
+        match (self.known_id(), other.known_id()) {
             (Some(left), Some(right)) => left == right,
-            _ => match (self.node.get(), other.node.get()) {
-                (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+            _ => match (self.loaded(), other.loaded()) {
+                (Some(left), Some(right)) => left.address() == right.address(),
                 _ => false,
             },
         }
     }
 }
 
+impl<'a> LinkMut<'a> {
+    /// As [`LinkRef::child`].
+    pub(super) const fn child(
+        node: &'a mut OnceLock<Node>,
+        links: Option<&'a Links>,
+        branch: u8,
+    ) -> Self {
+        Self {
+            node,
+            known: Known::Child(links, branch),
+        }
+    }
+
+    /// Returns the node for changing it: unshared, its id forgotten.
+    pub(super) fn node_mut(self, store: &Store) -> Result<&'a mut Node> {
+        let known = self.known;
+        let node = &*self.node;
+        LinkRef { node, known }.node(store)?;
+        let node = self.node.get_mut().expect("because it was just loaded");
+        node.will_change(known.place());
+        Ok(node)
+    }
+}
+
+impl Known<'_> {
+    fn id(self) -> Option<Id> {
+        match self {
+            Self::Root(stored) => stored.map(|(id, _)| *id),
+            Self::Child(links, branch) => links.and_then(|links| links.id(branch)),
+        }
+    }
+
+    fn place(self) -> Option<Place> {
+        match self {
+            Self::Root(stored) => stored.map(|(_, place)| *place),
+            Self::Child(links, branch) => links.map(|links| links.place(branch)),
+        }
+    }
+}
+
 /// Loads the nodes of all links that are not loaded, in one round.
-pub(super) fn load_all(store: &Store, links: &[&Link]) -> Result<()> {
+pub(super) fn load_all(store: &Store, links: &[LinkRef<'_>]) -> Result<()> {
     let missing: Vec<_> = links
         .iter()
-        .filter(|link| link.node.get().is_none())
+        .filter(|link| link.loaded().is_none())
         .collect();
     let Some(first) = missing.first() else {
         return Ok(());
     };
-    let absent = || Error::Missing {
-        id: first.known_id().unwrap_or(Id::NULL),
-    };
-    let store = store.as_ref().ok_or_else(absent)?;
+    let store = store.as_ref().ok_or_else(|| first.missing())?;
     let own = store.store_id();
     // A node that another store has may be here too, at another place.
     let keys: Vec<Key> = missing
@@ -186,119 +295,11 @@ pub(super) fn load_all(store: &Store, links: &[&Link]) -> Result<()> {
         let id = keys[index].id;
         match stored
             .ok_or(Error::Missing { id })
-            .and_then(|stored| Node::decode(id, own, &stored))
+            .and_then(|stored| Node::decode(id, own, stored))
         {
-            Ok(node) => drop(missing[index].node.set(Arc::new(node))),
+            Ok(node) => drop(missing[index].node.set(node)),
             Err(error) => failure = Some(error),
         }
     })?;
     failure.map_or(Ok(()), Err)
-}
-
-impl Node {
-    /// Returns the number of entries below, in this directory.
-    pub(super) fn len(&self) -> u64 {
-        match self {
-            Self::Bucket(bucket) => bucket.len() as u64,
-            Self::Inner(inner) => inner.len(),
-        }
-    }
-
-    fn decode(id: Id, store: StoreId, stored: &Stored) -> Result<Self> {
-        let places = Places {
-            store,
-            locators: &stored.links,
-        };
-        Self::parse(&stored.bytes, places).map_err(|source| Error::Decode { id, source })
-    }
-
-    pub(super) fn parse(bytes: &Bytes, places: Places<'_>) -> Result<Self, DecodeError> {
-        match bytes.get(2) {
-            Some(&super::bucket::SHAPE_BUCKET) => {
-                Bucket::decode(bytes.clone(), places).map(Self::Bucket)
-            }
-            _ => Inner::decode(bytes, places).map(Self::Inner),
-        }
-    }
-
-    /// Returns how many nodes and large blobs the node points to.
-    pub(super) fn refs(&self) -> usize {
-        match self {
-            Self::Bucket(bucket) => bucket.subs().len(),
-            Self::Inner(inner) => inner.terminal().subs().len() + inner.children().len(),
-        }
-    }
-
-    /// Visits the links to nodes of this and of lower directories, and the large blobs.
-    pub(super) fn for_each_ref<'a>(&'a self, visit: &mut dyn FnMut(Ref<'a>)) {
-        let bucket = match self {
-            Self::Bucket(bucket) => bucket,
-            Self::Inner(inner) => inner.terminal(),
-        };
-        for sub in bucket.subs() {
-            visit(match sub {
-                Sub::Dir(link) => Ref::Node(link),
-                Sub::Blob(cell) => Ref::Blob(cell),
-            });
-        }
-        if let Self::Inner(inner) = self {
-            inner
-                .children()
-                .iter()
-                .for_each(|child| visit(Ref::Node(&child.link)));
-        }
-    }
-
-    /// Takes what would be dropped with this node.
-    fn take_nodes(&mut self, into: &mut Vec<Arc<Self>>) {
-        let subs = match self {
-            Self::Bucket(bucket) => bucket.take_subs(),
-            Self::Inner(inner) => {
-                let children = inner.take_children().into_iter();
-                into.extend(children.filter_map(|mut child| child.link.node.take()));
-                inner.take_terminal_subs()
-            }
-        };
-        for sub in subs {
-            if let Sub::Dir(link) = sub
-                && let Some(mut link) = Arc::into_inner(link)
-            {
-                into.extend(link.node.take());
-            }
-        }
-    }
-}
-
-/// Returns the ids of what an encoded node points to, in the order of its encoding.
-pub(crate) fn node_links(bytes: &Bytes) -> Result<Vec<Id>, DecodeError> {
-    let places = Places {
-        store: StoreId::fresh(),
-        locators: &[],
-    };
-    let node = Node::parse(bytes, places)?;
-    let mut ids = Vec::with_capacity(node.refs());
-    node.for_each_ref(&mut |target| match target {
-        Ref::Node(link) => ids.extend(link.known_id()),
-        Ref::Blob(cell) => ids.push(cell.id),
-    });
-    Ok(ids)
-}
-
-/// What a node points to.
-pub(super) enum Ref<'a> {
-    Node(&'a Link),
-    Blob(&'a Arc<super::blob::BlobCell>),
-}
-
-impl Drop for Node {
-    /// Drops a tree of any depth without recursion.
-    fn drop(&mut self) {
-        let mut pending = Vec::new();
-        self.take_nodes(&mut pending);
-        while let Some(node) = pending.pop() {
-            if let Some(mut node) = Arc::into_inner(node) {
-                node.take_nodes(&mut pending);
-            }
-        }
-    }
 }

@@ -63,7 +63,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::get`].
     pub fn entries_after(&self, after: Option<&Step>) -> Result<Listing> {
-        let mut cursor = Cursor::new(&self.root, &self.store, NameBuf::default())?;
+        let mut cursor = Cursor::new(self.root.by_ref(), &self.store, NameBuf::default())?;
         if let Some(after) = after {
             cursor.seek_after(after)?;
         }
@@ -78,7 +78,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::get`].
     pub fn nth(&self, index: u64) -> Result<Option<(Step, Entry)>> {
-        let mut cursor = Cursor::new(&self.root, &self.store, NameBuf::default())?;
+        let mut cursor = Cursor::new(self.root.by_ref(), &self.store, NameBuf::default())?;
         cursor.skip(index)?;
         Listing {
             cursor,

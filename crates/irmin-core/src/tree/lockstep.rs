@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::bucket::{Sub, Value};
 use super::cursor::Cursor;
 use super::inner::Inner;
-use super::link::{Link, Node, load_all};
+use super::link::{Link, LinkRef, load_all};
 use super::nibbles::NameBuf;
+use super::node::Seen;
 use super::{Entry, Tree, dir};
 use crate::error::Result;
 use crate::{Path, STEP_BYTES_MAX, Step};
@@ -39,17 +40,10 @@ pub(crate) fn lockstep<const K: usize>(
         pending: Vec::new(),
         rows: Vec::new(),
     };
-    let sides = trees.map(|tree| {
-        Some(Side {
-            link: &tree.root,
-            skipped: 0,
-        })
-    });
-    let dir = Dir {
+    walk.push_dir(Dir {
         path: Path::root(),
-        sides,
-    };
-    walk.push(&Arc::new(dir), NameBuf::default(), sides);
+        roots: trees.map(|tree| Some(tree.root.as_ref())),
+    });
     while !walk.pending.is_empty() {
         walk.round()?;
     }
@@ -67,7 +61,7 @@ struct Lockstep<'a, const K: usize> {
 /// A directory, with its first node in each tree that has it.
 struct Dir<'a, const K: usize> {
     path: Path,
-    sides: [Option<Side<'a>>; K],
+    roots: [Option<&'a Link>; K],
 }
 
 /// The parts of one directory that share the beginning of their names.
@@ -80,18 +74,26 @@ struct Item<'a, const K: usize> {
 /// One tree's part: a node, of whose prefix the first half bytes are in the item's name already.
 #[derive(Clone, Copy)]
 struct Side<'a> {
-    link: &'a Link,
+    link: LinkRef<'a>,
     skipped: usize,
 }
 
 impl Side<'_> {
     fn same(&self, other: &Self) -> bool {
-        self.skipped == other.skipped
-            && (std::ptr::eq(self.link, other.link) || self.link.same(other.link))
+        self.skipped == other.skipped && (self.link.is(other.link) || self.link.same(other.link))
     }
 }
 
 impl<'a, const K: usize> Lockstep<'a, K> {
+    /// Adds a directory to look at, if it matters.
+    fn push_dir(&mut self, dir: Dir<'a, K>) {
+        let sides = dir.roots.map(|root| {
+            let link = root?.by_ref();
+            Some(Side { link, skipped: 0 })
+        });
+        self.push(&Arc::new(dir), NameBuf::default(), sides);
+    }
+
     /// Adds a part to look at, if it matters.
     fn push(&mut self, dir: &Arc<Dir<'a, K>>, name: NameBuf, sides: [Option<Side<'a>>; K]) {
         let same = |left: usize, right: usize| match (&sides[left], &sides[right]) {
@@ -139,9 +141,9 @@ impl<'a, const K: usize> Lockstep<'a, K> {
                     .link
                     .damaged("no entries where the node above has some"));
             }
-            match node.as_ref() {
-                Node::Inner(inner) => inners[index] = Some((*side, inner)),
-                Node::Bucket(_) => return self.compare_entries(&item),
+            match node.see() {
+                Seen::Inner(inner) => inners[index] = Some((*side, inner)),
+                Seen::Bucket(_) => return self.compare_entries(&item),
             }
         }
         self.branch(item, inners)
@@ -176,10 +178,7 @@ impl<'a, const K: usize> Lockstep<'a, K> {
                     continue;
                 };
                 sides[index] = match rest.get(shared) {
-                    None => inner.child(nibble).map(|c| Side {
-                        link: &c.link,
-                        skipped: 0,
-                    }),
+                    None => inner.child(nibble).map(|link| Side { link, skipped: 0 }),
                     Some(next) if *next == nibble => Some(Side {
                         link: side.link,
                         skipped: side.skipped + shared + 1,
@@ -254,18 +253,17 @@ impl<'a, const K: usize> Lockstep<'a, K> {
 
     /// Goes into a directory that the last two trees have; another tree's blob counts as absent.
     fn enter(&mut self, above: &Dir<'a, K>, name: &[u8], path: Path) -> Result<()> {
-        let mut sides = [None; K];
-        for ((side, above), tree) in sides.iter_mut().zip(&above.sides).zip(self.trees) {
+        let mut roots = [None; K];
+        for ((root, above), tree) in roots.iter_mut().zip(&above.roots).zip(self.trees) {
             let Some(above) = above else { continue };
             // The link inside the tree, rather than the entry's clone, so that what is loaded
             // stays loaded for as long as the tree lives.
-            let slot = dir::find(above.link, &tree.store, name)?;
+            let slot = dir::find(above, &tree.store, name)?;
             if let Some(Sub::Dir(link)) = slot.and_then(|slot| slot.sub()) {
-                *side = Some(Side { link, skipped: 0 });
+                *root = Some(link.as_ref());
             }
         }
-        let dir = Dir { path, sides };
-        self.push(&Arc::new(dir), NameBuf::default(), sides);
+        self.push_dir(Dir { path, roots });
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Trees: immutable, ordered maps from steps to blobs and trees; lazy, shared, cheap to clone.
 
 mod blob;
+mod branches;
 mod bucket;
 mod chunks;
 mod cursor;
@@ -8,13 +9,18 @@ mod diff;
 mod dir;
 mod edit;
 mod entry;
+mod find;
 mod inner;
 mod link;
 mod list;
 mod lockstep;
 mod nibbles;
+mod node;
+mod origin;
 mod outline;
 mod persist;
+mod rows;
+mod run;
 mod stats;
 mod walk;
 
@@ -24,17 +30,19 @@ use std::sync::Arc;
 pub use blob::{Blob, INLINE_BYTES_MAX, Mode};
 pub use diff::{Change, Difference};
 pub use entry::{Entry, EntryKind};
-pub(crate) use link::node_links;
+pub use find::BlobRef;
 pub use list::Listing;
 pub(crate) use lockstep::{Row, lockstep};
+pub(crate) use node::node_links;
 pub(crate) use outline::{Dots, Target, chunk_list, outline};
+pub(crate) use persist::Staged;
 pub use stats::TreeStats;
 pub use walk::{Order, Walk, WalkOptions};
 
 use crate::error::{Error, Result};
 use crate::{Id, Key, ObjectStore, Path, Step};
-use bucket::Slot;
 use link::{Link, Place, Store};
+use rows::Slot;
 
 /// An immutable tree of blobs, as a value: clone it to keep a version, edit the clone.
 ///
@@ -205,7 +213,12 @@ impl Tree {
     /// [`Error::Store`] when the store fails, [`Error::Missing`] when the other store lacks
     /// something.
     pub fn persist(&self, store: &Arc<dyn ObjectStore>) -> Result<Key> {
-        persist::persist(self, store)
+        persist::persist(self, store.as_ref())
+    }
+
+    /// Hashes what a store does not have of the tree, for a commit to be stored with it.
+    pub(crate) fn stage<'a>(&'a self, store: &'a dyn ObjectStore) -> Result<Staged<'a>> {
+        persist::stage(self, store)
     }
 
     /// Returns this tree as the store has it that it was just persisted to under `key`.

@@ -1,10 +1,9 @@
 //! What of a tree is in memory.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::Tree;
-use super::link::Ref;
+use super::node::Ref;
 
 /// The nodes of a tree that are reachable without reading, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,18 +26,18 @@ impl Tree {
     pub fn stats(&self) -> TreeStats {
         let mut stats = TreeStats::default();
         let mut seen = HashSet::new();
-        let mut pending = vec![self.root.as_ref()];
+        let mut pending = vec![self.root.by_ref()];
         while let Some(link) = pending.pop() {
             let Some(node) = link.loaded() else {
                 stats.unloaded += 1;
                 continue;
             };
-            if !seen.insert(Arc::as_ptr(node)) {
+            if !seen.insert(node.address()) {
                 continue;
             }
             stats.loaded += 1;
             stats.dirty += u64::from(link.place().is_none());
-            stats.shared += u64::from(Arc::strong_count(node) > 1);
+            stats.shared += u64::from(node.is_shared());
             node.for_each_ref(&mut |target| match target {
                 Ref::Node(link) => pending.push(link),
                 Ref::Blob(cell) => stats.pending_blobs += u64::from(cell.stored.get().is_none()),

@@ -85,6 +85,25 @@ proptest! {
     }
 
     #[test]
+    fn a_path_in_text_leads_where_the_parsed_path_leads(
+        entries in prop::collection::btree_map((0_u8..3, name()), 0_u8..4, 0..150),
+        sought in prop::collection::vec("(/|[a-c0-2]|d|\\.|\\x00)/{0,2}[a-c0./]{0,4}", 0..20),
+    ) {
+        let mut tree = Tree::empty();
+        for ((dir, name), value) in &entries {
+            tree.set(&path(&format!("{dir}/{name}")), vec![*value; usize::from(*value) * 60]).unwrap();
+        }
+        let all = entries.keys().map(|(dir, name)| format!("/{dir}//{name}/"));
+        for text in all.chain(sought) {
+            let found = tree.find(&text).map(|found| found.map(|found| found.to_blob()));
+            match Path::parse(&text) {
+                Ok(path) => prop_assert_eq!(found.unwrap(), tree.get_blob(&path).unwrap()),
+                Err(error) => prop_assert!(matches!(found, Err(Error::Path(e)) if e == error)),
+            }
+        }
+    }
+
+    #[test]
     fn a_page_starts_behind_any_name_whether_or_not_it_exists(
         entries in prop::collection::btree_set(name(), 1..120), after in name(),
     ) {
@@ -194,6 +213,25 @@ fn an_edit_that_changes_nothing_returns_the_same_tree() {
     assert!(!tree.set(&path("a/b"), "1").unwrap());
     assert!(!tree.remove(&path("a/c")).unwrap());
     assert!(Arc::ptr_eq(&tree.root, &before.root));
+}
+
+#[test]
+fn a_value_found_in_place_is_lent_if_it_is_small() {
+    let mut tree = Tree::empty();
+    tree.set(&path("a/small"), Blob::new("1").with_mode(Mode::Executable))
+        .unwrap();
+    tree.set(&path("a/large"), vec![7; 200]).unwrap();
+    let small = tree.find("a/small").unwrap().unwrap();
+    assert_eq!(
+        (small.mode(), small.inline()),
+        (Mode::Executable, Some(&b"1"[..]))
+    );
+    let large = tree.find("a/large").unwrap().unwrap();
+    assert_eq!(large.inline(), None);
+    assert_eq!(large.to_blob().bytes().unwrap(), vec![7; 200]);
+    for nothing in ["", "/", "a", "b", "a/b", "a/small/c"] {
+        assert!(tree.find(nothing).unwrap().is_none(), "{nothing}");
+    }
 }
 
 #[test]

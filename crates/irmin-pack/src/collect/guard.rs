@@ -23,23 +23,11 @@ impl Inner {
         if !self.collection.is_running() {
             return self.find(id, segments_max);
         }
-        let state = read(&self.state);
-        let segment = state.active.header.number;
-        if let Some(number) = state.active.table.find(id) {
-            return Ok(Some(Place { segment, number }));
-        }
-        let sealed = state.sealed.clone();
-        drop(state);
-        for segment in sealed.iter().rev().take(segments_max) {
-            if let Some(number) = segment.find(id)? {
-                let segment = segment.number;
-                let place = Place { segment, number };
-                if self.keep(place) {
-                    return Ok(Some(place));
-                }
-            }
-        }
-        Ok(None)
+        // Nothing of the newest segment is collected.
+        let newest = read(&self.state).active.header.number;
+        self.find_if(id, segments_max, &|place| {
+            place.segment == newest || self.keep(place)
+        })
     }
 
     /// Tells whether a stored commit leaves out no more than the caller's would.
@@ -148,7 +136,8 @@ impl Inner {
             return Ok(false);
         };
         // A segment that no collection wrote holds all that it ever did.
-        let is_stored = !sealed.is_sparse()? || sealed.span(place.number)?.is_some();
+        let is_stored =
+            !sealed.is_sparse()? || sealed.loaded()?.tables.row(place.number)?.is_some();
         Ok(is_stored && self.keep(place))
     }
 

@@ -114,7 +114,7 @@ impl Run<'_> {
     /// Looks for what is wanted by id.
     fn resolve(&mut self, source: &Source) -> Result<(), StoreError> {
         for id in self.barrier(|barrier| barrier.wanted()) {
-            if let Some(place) = source.find(&id, u32::MAX)? {
+            if let Some(place) = source.find(self.inner, &id, u32::MAX)? {
                 self.barrier(|barrier| barrier.found(&id, place));
             }
         }
@@ -126,9 +126,7 @@ impl Run<'_> {
     fn walk(&mut self, segment: &mut Segment) -> Result<(), Stop> {
         let mut window = Window::default();
         for row in (0..segment.source.len()).rev() {
-            let Some((place, start, end)) = segment.source.record(row) else {
-                continue;
-            };
+            let (place, start, end) = segment.source.record(row)?;
             let is_young = place >= self.young;
             let is_named = is_young && self.is_named(place);
             let is_live = self.barrier(|barrier| {
@@ -178,7 +176,7 @@ impl Run<'_> {
             let target = record.links.get(index).copied().flatten().map(Place::of);
             let target = match (target, ids.get(index)) {
                 (Some(target), _) => target,
-                (None, Some(id)) => match segment.source.find(id, place.number)? {
+                (None, Some(id)) => match segment.source.find(self.inner, id, place.number)? {
                     Some(target) => target,
                     None => {
                         self.barrier(|barrier| barrier.want(*id));
@@ -188,7 +186,7 @@ impl Run<'_> {
                 (None, None) => continue,
             };
             let is_there = target < place
-                && (target.segment < place.segment || segment.source.has(target.number))
+                && (target.segment < place.segment || segment.source.has(target.number)?)
                 && self.barrier(|barrier| barrier.mark(target));
             if !is_there {
                 let (number, segment) = (target.number, target.segment);
@@ -229,7 +227,7 @@ impl Run<'_> {
             Ok(())
         })?;
         for id in std::mem::take(&mut self.named_ids) {
-            let Some(place) = source.find(&id, u32::MAX)? else {
+            let Some(place) = source.find(self.inner, &id, u32::MAX)? else {
                 self.named_ids.insert(id);
                 continue;
             };

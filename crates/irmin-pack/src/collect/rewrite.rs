@@ -1,12 +1,12 @@
 //! Writing a segment anew, without what is dead.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use irmin_core::{Cut, Id, Kind, KindStats, StoreError};
+use irmin_core::{Cut, KindStats, StoreError};
 
 use crate::collect::bits::Bits;
 use crate::collect::mark::{Run, Segment};
@@ -20,7 +20,7 @@ use crate::place::{Place, narrow};
 use crate::record::{Record, recut};
 use crate::scan::Position;
 use crate::segment::{SegmentHeader, first_bytes};
-use crate::sidecar::{self, Rows};
+use crate::sidecar::{self, Entry, Rows};
 
 /// A segment that was written anew, under another name.
 pub(crate) struct Rewritten {
@@ -68,9 +68,7 @@ impl Run<'_> {
         let mut writer = Writer::begin(header, &*file, &fresh)?;
         let mut window = Window::default();
         for row in 0..source.len() {
-            let Some((place, start, end)) = source.record(row) else {
-                continue;
-            };
+            let (place, start, end) = source.record(row)?;
             if !live.get(place.number) {
                 continue;
             }
@@ -83,9 +81,9 @@ impl Run<'_> {
                 writer.flush(&mut self.meter)?;
             }
         }
-        let mut by_id = source.by_id(self.inner)?;
-        by_id.retain(|(_, number)| live.get(*number));
-        writer.finish(&by_id, &mut self.meter)
+        let mut entries = source.entries()?;
+        entries.retain(|entry| live.get(entry.number()));
+        writer.finish(&entries, &mut self.meter)
     }
 }
 
@@ -100,7 +98,6 @@ struct Writer<'a> {
     /// Where each record of the frame begins, behind the numbers of all.
     starts: Vec<u32>,
     offsets: Vec<u32>,
-    commits: BTreeSet<Id>,
     kinds: [KindStats; 4],
 }
 
@@ -126,7 +123,6 @@ impl<'a> Writer<'a> {
             records: Vec::new(),
             starts: Vec::new(),
             offsets: Vec::new(),
-            commits: BTreeSet::new(),
             kinds: [KindStats::default(); 4],
         })
     }
@@ -141,9 +137,6 @@ impl<'a> Writer<'a> {
         match self.runs.last_mut() {
             Some(run) if run.end == place.number => run.end += 1,
             _ => self.runs.push(place.number..place.number + 1),
-        }
-        if record.kind == Kind::Commit {
-            self.commits.insert(Id::of(record.payload));
         }
         let index = usize::from(record.kind.code() - 1);
         if let Some(kind) = self.kinds.get_mut(index) {
@@ -197,13 +190,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn finish(mut self, by_id: &[(Id, u32)], meter: &mut Meter<'_>) -> Result<Rewritten, Stop> {
+    fn finish(mut self, entries: &[Entry], meter: &mut Meter<'_>) -> Result<Rewritten, Stop> {
         self.flush(meter)?;
         self.write(FrameKind::End, vec![0; FrameHeader::BYTES], 0)?;
         let rows = Rows {
             offsets: &self.offsets,
-            by_id,
-            commits: &self.commits,
+            entries,
         };
         Ok(Rewritten {
             length: self.written.offset,

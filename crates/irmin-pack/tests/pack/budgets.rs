@@ -67,13 +67,17 @@ fn a_deferred_commit_is_synced_by_a_thread_of_the_store() {
 
 #[test]
 fn a_read_with_a_locator_reads_the_disk_once_and_the_cache_after_that() {
+    let unmapped = Options {
+        map: false,
+        ..small_segments()
+    };
     let dir = tempfile::tempdir().unwrap();
     let store = PackStore::create(dir.path(), small_segments()).unwrap();
     let keys: Vec<Key> = (0..50u8)
         .map(|n| put(&store, Kind::Node, &[n; 200], &[]))
         .collect();
     store.close().unwrap();
-    let store = PackStore::open(dir.path(), small_segments()).unwrap();
+    let store = PackStore::open(dir.path(), unmapped).unwrap();
     assert!(store.stats().unwrap().segments > 1);
     for _ in 0..2 {
         for key in &keys {
@@ -81,6 +85,23 @@ fn a_read_with_a_locator_reads_the_disk_once_and_the_cache_after_that() {
         }
         assert_eq!(store.stats().unwrap().reads, keys.len() as u64);
     }
+}
+
+#[test]
+fn what_is_mapped_is_not_read_nor_cached() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PackStore::create(dir.path(), small_segments()).unwrap();
+    let keys: Vec<Key> = (0..50u8)
+        .map(|n| put(&store, Kind::Node, &[n; 200], &[]))
+        .collect();
+    store.close().unwrap();
+    let store = PackStore::open(dir.path(), small_segments()).unwrap();
+    for key in &keys {
+        assert!(store.get(key).unwrap().is_some());
+        assert!(store.get(&Key::from(key.id)).unwrap().is_some());
+    }
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.reads, stats.cache_bytes), (0, 0));
 }
 
 #[test]

@@ -69,7 +69,9 @@ fn a_store_of_format_1_is_read_and_written_on() {
     copy(Path::new(GOLDEN), dir.path());
     let store = PackStore::open(dir.path(), options()).unwrap();
     assert_clean(&store);
-    assert_eq!(store.stats().unwrap().bytes_scanned, 24);
+    // Sidecars of the first version are made again.
+    let segments = store.stats().unwrap().segment_bytes;
+    assert!(store.stats().unwrap().bytes_scanned <= segments);
     for number in 0..20 {
         let stored = store.get(&Id::of(&body(number)).into()).unwrap().unwrap();
         assert_eq!(stored.bytes, body(number));

@@ -4,19 +4,40 @@ use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::{Reader, Store};
+use super::{Abilities, Peer, Reader, Store};
 use crate::data::Set;
 use crate::measure::{Counters, bytes_passed_to_writes};
 use crate::{Failure, Result};
 
-pub(crate) struct Git {
+pub(crate) const PEER: Peer = Peer::new(
+    "git",
+    Abilities {
+        has_history: true,
+        // One process imports a stream of commits and syncs at its end.
+        can_sync_commits: false,
+        is_slow_in_large_directories: true,
+        ..Abilities::PLAIN
+    },
+    create,
+    open,
+);
+
+fn create(dir: &Path) -> Result<Box<dyn Store>> {
+    Ok(Box::new(Git::create(dir)?))
+}
+
+fn open(dir: &Path) -> Result<Box<dyn Store>> {
+    Ok(Box::new(Git::open(dir)))
+}
+
+struct Git {
     dir: PathBuf,
     /// Bytes of streams, which are no writes to files.
     streamed: u64,
 }
 
 impl Git {
-    pub(crate) fn create(dir: &Path) -> Result<Self> {
+    fn create(dir: &Path) -> Result<Self> {
         let git = Self::open(dir);
         let made = Command::new("git")
             .args(["init", "--quiet", "--bare", "--initial-branch=main"])
@@ -28,7 +49,7 @@ impl Git {
         Ok(git)
     }
 
-    pub(crate) fn open(dir: &Path) -> Self {
+    fn open(dir: &Path) -> Self {
         let dir = dir.to_owned();
         Self { dir, streamed: 0 }
     }

@@ -143,10 +143,13 @@ struct Snapshot(Tree);
 
 impl Reader for Snapshot {
     fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        let found = self.0.get_bytes(&Path::parse(key)?)?;
-        if let Some(bytes) = &found {
-            look(bytes);
+        let Some(found) = self.0.find(key)? else {
+            return Ok(false);
+        };
+        match found.inline() {
+            Some(bytes) => look(bytes),
+            None => look(&found.to_blob().bytes()?),
         }
-        Ok(found.is_some())
+        Ok(true)
     }
 }

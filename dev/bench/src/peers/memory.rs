@@ -1,15 +1,30 @@
 //! Irminsule in the memory of the process.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use irminsule::MemoryStore;
 
 use super::irminsule::Irminsule;
+use super::{Abilities, Peer, Store};
+use crate::Result;
 use crate::measure::Counters;
 
-pub(crate) fn create() -> Irminsule {
-    Irminsule::new(
+pub(crate) const PEER: Peer = Peer::new(
+    "memory",
+    Abilities {
+        has_files: false,
+        has_history: true,
+        can_sync_commits: false,
+        ..Abilities::PLAIN
+    },
+    create,
+    create,
+);
+
+fn create(_dir: &Path) -> Result<Box<dyn Store>> {
+    Ok(Box::new(Irminsule::new(
         Arc::new(MemoryStore::new()),
         Box::new(|| Ok(Counters::default())),
-    )
+    )))
 }

@@ -9,31 +9,65 @@ mod pack;
 mod redb;
 
 use std::path::Path;
-use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
 use crate::data::Set;
-use crate::measure::Counters;
-use crate::{Failure, Result};
+use crate::measure::{Counters, bytes_passed_to_writes};
 
 /// A store under measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
-    /// Irminsule in memory.
-    Memory,
-    /// Irminsule in a directory: what the others are compared with.
-    Pack,
-    /// A key-value store: a B-tree with shadow paging, no history.
-    #[cfg(feature = "redb")]
-    Redb,
-    /// The program `git`, by its plumbing commands.
-    #[cfg(feature = "git")]
-    Git,
+#[derive(Clone, Copy)]
+pub struct Peer {
+    name: &'static str,
+    abilities: Abilities,
+    make: Make,
+    /// The program that has this peer, if it is another one than this.
+    program: Option<&'static Path>,
 }
 
-/// What the workloads ask of a store. Keys are paths, `directory/name`.
-pub(crate) trait Store: Sync {
+/// What a peer can do.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Abilities {
+    /// It keeps its data in files.
+    pub has_files: bool,
+    /// It has branches and commits.
+    pub has_history: bool,
+    /// It can make each commit durable before the next.
+    pub can_sync_commits: bool,
+    /// Its time for a find or a commit grows with a directory's size.
+    pub is_slow_in_large_directories: bool,
+    /// It can clone a store and fetch from one.
+    pub can_clone: bool,
+}
+
+impl Abilities {
+    /// A store in files that only knows its newest state.
+    pub const PLAIN: Self = Self {
+        has_files: true,
+        has_history: false,
+        can_sync_commits: true,
+        is_slow_in_large_directories: false,
+        can_clone: false,
+    };
+}
+
+/// Makes or opens a store in a directory.
+type MakeStore = fn(&Path) -> Result<Box<dyn Store>>;
+
+/// How stores come to be.
+#[derive(Clone, Copy)]
+struct Make {
+    create: MakeStore,
+    open: MakeStore,
+}
+
+/// What the workloads ask of a store. Keys are paths, `directory/name`. A store without history
+/// leaves out what has to do with it.
+#[expect(clippy::missing_errors_doc, reason = "any error ends the measurement")]
+pub trait Store: Sync {
     /// Puts all entries on `main` in one commit and on stable storage, by the fastest way that the
-    /// store has.
+    /// store has. They come in the order of their keys.
     fn load(&mut self, entries: &mut dyn Iterator<Item = Set>) -> Result<()>;
 
     /// Makes one commit of each entry, durable before the next if asked.
@@ -53,118 +87,161 @@ pub(crate) trait Store: Sync {
     /// Looks at what a branch, or a result of [`merge`](Self::merge), leads to now.
     fn reader(&self, at: &str) -> Result<Box<dyn Reader + '_>>;
 
+    /// Tells what was done so far, as far as that is known. What this process passed to write
+    /// calls, unless the store knows better.
+    fn counters(&self) -> Result<Counters> {
+        Ok(Counters {
+            bytes_written: Some(bytes_passed_to_writes()?),
+            syncs: None,
+        })
+    }
+
     /// Makes a branch at another one's head.
-    fn fork(&mut self, from: &str, to: &str) -> Result<()>;
+    fn fork(&mut self, _from: &str, _to: &str) -> Result<()> {
+        Err(NO_HISTORY.into())
+    }
 
     /// Merges two branches and stores the result. Returns where it is.
-    fn merge(&mut self, ours: &str, theirs: &str) -> Result<String>;
+    fn merge(&mut self, _ours: &str, _theirs: &str) -> Result<String> {
+        Err(NO_HISTORY.into())
+    }
 
     /// Returns the merge base of two branches.
-    fn merge_base(&self, left: &str, right: &str) -> Result<String>;
+    fn merge_base(&self, _left: &str, _right: &str) -> Result<String> {
+        Err(NO_HISTORY.into())
+    }
 
     /// Returns the head of a branch.
-    fn head(&self, branch: &str) -> Result<String>;
+    fn head(&self, _branch: &str) -> Result<String> {
+        Err(NO_HISTORY.into())
+    }
 
-    /// Lists the paths that differ.
-    fn diff(&self, old: &str, new: &str) -> Result<Vec<String>>;
+    /// Lists the paths that differ, in their order.
+    fn diff(&self, _old: &str, _new: &str) -> Result<Vec<String>> {
+        Err(NO_HISTORY.into())
+    }
 
-    /// Tells what was done so far, as far as that is known.
-    fn counters(&self) -> Result<Counters>;
+    /// Clones `main` into a new store in a directory that does not exist, with every object
+    /// verified, and on stable storage.
+    fn clone_to(&self, _to: &Path) -> Result<Box<dyn Store>> {
+        Err(NO_HISTORY.into())
+    }
+
+    /// Fetches what is new on `main` of the store in another directory, as `origin`'s, likewise
+    /// verified and durable. Returns where it is, for a reader.
+    fn fetch(&mut self, _from: &Path) -> Result<String> {
+        Err(NO_HISTORY.into())
+    }
 }
 
-/// A consistent look at a store.
-pub(crate) trait Reader: Send {
+const NO_HISTORY: &str = "this peer has no history, or no transfer of it";
+
+/// A consistent look at a store, for one thread.
+#[expect(clippy::missing_errors_doc, reason = "any error ends the measurement")]
+pub trait Reader {
     /// Finds a value and hands it to `look`; tells whether there is one.
     fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool>;
 }
 
+/// The peers of this program.
+pub(crate) const OWN: &[Peer] = &[
+    memory::PEER,
+    pack::PEER,
+    #[cfg(feature = "redb")]
+    redb::PEER,
+    #[cfg(feature = "git")]
+    git::PEER,
+];
+
+/// The peer that the others are compared with.
+pub(crate) const PACK: &str = "pack";
+
 impl Peer {
-    pub(crate) const ALL: &[Self] = &[
-        Self::Memory,
-        Self::Pack,
-        #[cfg(feature = "redb")]
-        Self::Redb,
-        #[cfg(feature = "git")]
-        Self::Git,
-    ];
+    /// Describes a peer: `create` makes a store in a directory that does not exist, `open` opens
+    /// the one that is there.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        abilities: Abilities,
+        create: fn(&Path) -> Result<Box<dyn Store>>,
+        open: fn(&Path) -> Result<Box<dyn Store>>,
+    ) -> Self {
+        Self {
+            name,
+            abilities,
+            make: Make { create, open },
+            program: None,
+        }
+    }
+
+    /// Describes a peer of another program.
+    pub(crate) const fn elsewhere(
+        name: &'static str,
+        abilities: Abilities,
+        program: &'static Path,
+    ) -> Self {
+        Self {
+            name,
+            abilities,
+            make: Make {
+                create: nowhere,
+                open: nowhere,
+            },
+            program: Some(program),
+        }
+    }
 
     pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Pack => "pack",
-            #[cfg(feature = "redb")]
-            Self::Redb => "redb",
-            #[cfg(feature = "git")]
-            Self::Git => "git",
-        }
+        self.name
+    }
+
+    pub(crate) const fn abilities(self) -> Abilities {
+        self.abilities
+    }
+
+    /// Returns the program to measure with, if it is another one than this.
+    pub(crate) const fn program(self) -> Option<&'static Path> {
+        self.program
     }
 
     /// Tells whether the peer keeps its data in files.
     pub(crate) const fn has_files(self) -> bool {
-        !matches!(self, Self::Memory)
+        self.abilities.has_files
     }
 
     /// Tells whether the peer has branches and commits.
     pub(crate) const fn has_history(self) -> bool {
-        match self {
-            #[cfg(feature = "redb")]
-            Self::Redb => false,
-            _ => true,
-        }
+        self.abilities.has_history
     }
 
     /// Tells whether the peer can make each commit durable before the next.
     pub(crate) const fn can_sync_commits(self) -> bool {
-        match self {
-            Self::Memory => false,
-            // One process imports a stream of commits and syncs at its end.
-            #[cfg(feature = "git")]
-            Self::Git => false,
-            _ => true,
-        }
+        self.abilities.can_sync_commits
     }
 
     /// Tells whether the peer's time grows with a directory's size, for a find or a commit.
     pub(crate) const fn is_slow_in_large_directories(self) -> bool {
-        match self {
-            #[cfg(feature = "git")]
-            Self::Git => true,
-            _ => false,
-        }
+        self.abilities.is_slow_in_large_directories
     }
 
     /// Makes a new store in a directory that does not exist.
     pub(crate) fn create(self, dir: &Path) -> Result<Box<dyn Store>> {
-        match self {
-            Self::Memory => Ok(Box::new(memory::create())),
-            Self::Pack => Ok(Box::new(pack::create(dir)?)),
-            #[cfg(feature = "redb")]
-            Self::Redb => Ok(Box::new(redb::Redb::open(dir)?)),
-            #[cfg(feature = "git")]
-            Self::Git => Ok(Box::new(git::Git::create(dir)?)),
-        }
+        (self.make.create)(dir)
     }
 
     /// Opens the store in a directory.
     pub(crate) fn open(self, dir: &Path) -> Result<Box<dyn Store>> {
-        match self {
-            Self::Memory => Ok(Box::new(memory::create())),
-            Self::Pack => Ok(Box::new(pack::open(dir)?)),
-            #[cfg(feature = "redb")]
-            Self::Redb => Ok(Box::new(redb::Redb::open(dir)?)),
-            #[cfg(feature = "git")]
-            Self::Git => Ok(Box::new(git::Git::open(dir))),
-        }
+        (self.make.open)(dir)
+    }
+
+    /// Returns the peer of this name.
+    pub(crate) fn named(peers: &[Self], name: &str) -> Result<Self> {
+        let found = peers.iter().find(|peer| peer.name == name);
+        let found = found.copied();
+        found.ok_or_else(|| format!("no peer '{name}' here").into())
     }
 }
 
-impl FromStr for Peer {
-    type Err = Failure;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let found = Self::ALL.iter().find(|peer| peer.name() == text);
-        found
-            .copied()
-            .ok_or_else(|| format!("no peer '{text}' in this build").into())
-    }
+fn nowhere(_dir: &Path) -> Result<Box<dyn Store>> {
+    Err("the peer is in another program".into())
 }

@@ -6,18 +6,29 @@ use std::sync::Arc;
 use irminsule::pack::{Options, PackStore};
 
 use super::irminsule::Irminsule;
+use super::{Abilities, PACK, Peer, Store};
 use crate::Result;
 use crate::measure::Counters;
 
-pub(crate) fn create(dir: &Path) -> Result<Irminsule> {
+pub(crate) const PEER: Peer = Peer::new(
+    PACK,
+    Abilities {
+        has_history: true,
+        ..Abilities::PLAIN
+    },
+    create,
+    open,
+);
+
+fn create(dir: &Path) -> Result<Box<dyn Store>> {
     Ok(wrap(PackStore::create(dir, Options::default())?))
 }
 
-pub(crate) fn open(dir: &Path) -> Result<Irminsule> {
+fn open(dir: &Path) -> Result<Box<dyn Store>> {
     Ok(wrap(PackStore::open(dir, Options::default())?))
 }
 
-fn wrap(store: PackStore) -> Irminsule {
+fn wrap(store: PackStore) -> Box<dyn Store> {
     let store = Arc::new(store);
     let counted = Arc::clone(&store);
     let counters = move || {
@@ -27,5 +38,5 @@ fn wrap(store: PackStore) -> Irminsule {
             syncs: Some(stats.syncs),
         })
     };
-    Irminsule::new(store, Box::new(counters))
+    Box::new(Irminsule::new(store, Box::new(counters)))
 }

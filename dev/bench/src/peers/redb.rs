@@ -11,14 +11,20 @@ use redb::{
     Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition,
 };
 
-use super::{Reader, Store};
+use super::{Abilities, Peer, Reader, Store};
 use crate::Result;
 use crate::data::Set;
 use crate::measure::Counters;
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("main");
 
-pub(crate) struct Redb {
+pub(crate) const PEER: Peer = Peer::new("redb", Abilities::PLAIN, open, open);
+
+fn open(dir: &Path) -> Result<Box<dyn Store>> {
+    Ok(Box::new(Redb::open(dir)?))
+}
+
+struct Redb {
     database: Database,
     counts: Arc<Counts>,
 }
@@ -31,7 +37,7 @@ struct Counts {
 
 impl Redb {
     /// Opens or makes the database in a directory.
-    pub(crate) fn open(dir: &Path) -> Result<Self> {
+    fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let file = fs::OpenOptions::new()
             .read(true)
@@ -94,26 +100,6 @@ impl Store for Redb {
         Ok(Box::new(Snapshot(table)))
     }
 
-    fn fork(&mut self, _from: &str, _to: &str) -> Result<()> {
-        Err(NO_HISTORY.into())
-    }
-
-    fn merge(&mut self, _ours: &str, _theirs: &str) -> Result<String> {
-        Err(NO_HISTORY.into())
-    }
-
-    fn merge_base(&self, _left: &str, _right: &str) -> Result<String> {
-        Err(NO_HISTORY.into())
-    }
-
-    fn head(&self, _branch: &str) -> Result<String> {
-        Err(NO_HISTORY.into())
-    }
-
-    fn diff(&self, _old: &str, _new: &str) -> Result<Vec<String>> {
-        Err(NO_HISTORY.into())
-    }
-
     fn counters(&self) -> Result<Counters> {
         Ok(Counters {
             bytes_written: Some(self.counts.bytes_written.load(Ordering::Relaxed)),
@@ -121,8 +107,6 @@ impl Store for Redb {
         })
     }
 }
-
-const NO_HISTORY: &str = "redb has no history";
 
 struct Snapshot(ReadOnlyTable<&'static str, &'static [u8]>);
 

@@ -1,12 +1,13 @@
 //! W3: random finds in W2's store: cold, the same again, and by two threads.
 
 use std::path::Path;
+use std::sync::Barrier;
 use std::thread;
 
 use super::must_find;
 use crate::base::Base;
 use crate::measure::{Phase, drop_page_cache, time};
-use crate::peers::{Peer, Reader};
+use crate::peers::{Peer, Reader, Store};
 use crate::sizes::Sizes;
 use crate::{Failure, Result, data};
 
@@ -28,24 +29,38 @@ pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
     let mut reader = store.reader("main")?;
     let cold = time("W3 cold", sizes.finds, || find(reader.as_mut(), 3, sizes))?;
     let again = time("W3 again", sizes.finds, || find(reader.as_mut(), 3, sizes))?;
-    let mut other = store.reader("main")?;
-    // The second reader's first pass is not measured, as the first one's is not.
-    find(other.as_mut(), 4, sizes)?;
-    let readers = [reader, other];
-    let threads = time("W3 threads", 2 * sizes.finds, || {
-        thread::scope(|scope| {
-            let started: Vec<_> = readers
-                .into_iter()
-                .zip([3, 4])
-                .map(|(mut reader, tag)| scope.spawn(move || find(reader.as_mut(), tag, sizes)))
-                .collect();
-            started.into_iter().try_for_each(|thread| {
+    drop(reader);
+    let threads = by_threads(store.as_ref(), sizes)?;
+    Ok(vec![cold, again, threads])
+}
+
+/// Measures two threads, each with a reader of its own whose first pass is not measured.
+fn by_threads(store: &dyn Store, sizes: &Sizes) -> Result<Phase> {
+    let start = Barrier::new(3);
+    let run = |tag| {
+        let mut reader = store.reader("main");
+        let warmed = match &mut reader {
+            Ok(reader) => find(reader.as_mut(), tag, sizes),
+            Err(_) => Ok(()),
+        };
+        // Also after a failure, because the others wait.
+        start.wait();
+        warmed?;
+        find(reader?.as_mut(), tag, sizes)
+    };
+    thread::scope(|scope| {
+        let threads = [3, 4].map(|tag| {
+            let run = &run;
+            scope.spawn(move || run(tag))
+        });
+        start.wait();
+        time("W3 threads", 2 * sizes.finds, || {
+            threads.into_iter().try_for_each(|thread| {
                 let panicked = |_| Failure::from("a reading thread panicked");
                 thread.join().map_err(panicked)?
             })
         })
-    })?;
-    Ok(vec![cold, again, threads])
+    })
 }
 
 fn find(reader: &mut dyn Reader, tag: u64, sizes: &Sizes) -> Result<()> {

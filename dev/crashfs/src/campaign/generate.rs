@@ -117,8 +117,10 @@ impl Life {
     pub(super) fn options(&mut self) -> Options {
         let frames_later = [0, 0, 1, 4][self.random.below(4)];
         self.disk.set_frames_later(frames_later);
+        let more = self.random.below(6000);
         Options {
-            segment_bytes: 1500 + u32::try_from(self.random.below(6000)).unwrap_or_default(),
+            segment_bytes: 1500 + u32::try_from(more).unwrap_or_default(),
+            map: more % 2 == 0,
             pending_bytes: 300 + self.random.below(2000),
             cache_bytes: 4000,
             checkpoint_bytes: [0, 500, 100_000][self.random.below(3)],

@@ -15,8 +15,10 @@ pub(crate) type Refs = BTreeMap<String, Id>;
 pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
     let frames_later = [0, 0, 1, 3][random.below(4)];
     disk.set_frames_later(frames_later);
+    let more = random.below(4000);
     Options {
-        segment_bytes: 1000 + u32::try_from(random.below(4000)).unwrap(),
+        segment_bytes: 1000 + u32::try_from(more).unwrap(),
+        map: more % 2 == 0,
         pending_bytes: 200 + random.below(1000),
         cache_bytes: 4000,
         checkpoint_bytes: [0, 500, 100_000][random.below(3)],

@@ -1,0 +1,168 @@
+//! Reading a bucket's entries where they lie.
+
+use bytes::Bytes;
+
+use super::Mode;
+use super::bucket::{Class, HEAD_BYTES, ROW_BYTES, Sub, Value, tag_parts};
+
+/// A bucket seen in place: checked bytes, and what they point to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BucketRef<'a> {
+    bytes: &'a [u8],
+    /// The same bytes, if they can be shared.
+    shared: Option<&'a Bytes>,
+    subs: &'a [Sub],
+}
+
+/// An entry seen in place.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    /// The part of the name that the bucket keeps.
+    pub(super) suffix: &'a [u8],
+    pub(super) class: Class,
+    pub(super) mode: Mode,
+    /// The value's encoding, and where in the bucket's bytes it lies.
+    pub(super) value: &'a [u8],
+    pub(super) value_at: usize,
+    /// Of an entry that points elsewhere.
+    pub(super) sub_index: Option<usize>,
+    bucket: BucketRef<'a>,
+}
+
+impl<'a> BucketRef<'a> {
+    #[inline]
+    pub(super) const fn new(bytes: &'a [u8], shared: Option<&'a Bytes>, subs: &'a [Sub]) -> Self {
+        Self {
+            bytes,
+            shared,
+            subs,
+        }
+    }
+
+    pub(super) const fn subs(self) -> &'a [Sub] {
+        self.subs
+    }
+
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        usize::from(self.bytes[HEAD_BYTES - 1])
+    }
+
+    #[inline]
+    pub(super) fn rows(self) -> &'a [[u8; ROW_BYTES]] {
+        let end = HEAD_BYTES + self.len() * ROW_BYTES;
+        self.bytes[HEAD_BYTES..end].as_chunks().0
+    }
+
+    /// Visits the entries in order.
+    pub(super) fn slots(self) -> Slots<'a> {
+        let rows = self.rows();
+        let name_at = HEAD_BYTES + size_of_val(rows);
+        Slots {
+            bucket: self,
+            rows,
+            name_at,
+            value_at: name_at + names_len(rows),
+            sub: 0,
+        }
+    }
+
+    /// Finds the entry whose name ends with `suffix`.
+    #[inline]
+    pub(super) fn find(self, suffix: &[u8]) -> Option<Slot<'a>> {
+        let rows = self.rows();
+        let mut name_at = HEAD_BYTES + size_of_val(rows);
+        let (mut value_at, mut sub) = (name_at, 0);
+        for (index, row) in rows.iter().enumerate() {
+            let [name_len, tag, value_len] = row.map(usize::from);
+            let name = &self.bytes[name_at..name_at + name_len];
+            // Names that lie together differ at their ends: this spares most comparisons.
+            if name.last() == suffix.last() && name == suffix {
+                value_at += name_at - HEAD_BYTES - size_of_val(rows) + names_len(&rows[index..]);
+                return Some(self.slot(name, *row, value_at, sub));
+            }
+            name_at += name_len;
+            value_at += value_len;
+            sub += usize::from(tag >> 4 != Class::Inline as usize);
+        }
+        None
+    }
+
+    #[inline]
+    fn slot(
+        self,
+        suffix: &'a [u8],
+        [_, tag, value_len]: [u8; ROW_BYTES],
+        value_at: usize,
+        sub: usize,
+    ) -> Slot<'a> {
+        // Tags were checked when the bucket was decoded.
+        let (class, mode) = tag_parts(tag).unwrap_or((Class::Inline, Mode::Normal));
+        Slot {
+            suffix,
+            class,
+            mode,
+            value: &self.bytes[value_at..value_at + usize::from(value_len)],
+            value_at,
+            sub_index: (class != Class::Inline).then_some(sub),
+            bucket: self,
+        }
+    }
+}
+
+fn names_len(rows: &[[u8; ROW_BYTES]]) -> usize {
+    rows.iter().map(|row| usize::from(row[0])).sum()
+}
+
+impl<'a> Slot<'a> {
+    /// Returns the bytes of an inline value, shared with the bucket where that is possible.
+    pub(super) fn inline(&self) -> Bytes {
+        match self.bucket.shared {
+            Some(bytes) => bytes.slice_ref(self.value),
+            None => Bytes::copy_from_slice(self.value),
+        }
+    }
+
+    /// Returns the value's encoding without sharing.
+    pub(super) const fn raw(&self) -> &'a [u8] {
+        self.value
+    }
+
+    #[inline]
+    pub(super) fn sub(&self) -> Option<&'a Sub> {
+        self.bucket.subs.get(self.sub_index?)
+    }
+
+    pub(super) fn to_value(self) -> Value {
+        match self.sub().cloned() {
+            None => Value::Inline(self.mode, self.inline()),
+            Some(Sub::Blob(cell)) => Value::Blob(self.mode, cell),
+            Some(Sub::Dir(link)) => Value::Dir(link),
+        }
+    }
+}
+
+/// The entries of a bucket in order.
+pub(super) struct Slots<'a> {
+    bucket: BucketRef<'a>,
+    rows: &'a [[u8; ROW_BYTES]],
+    pub(super) name_at: usize,
+    pub(super) value_at: usize,
+    sub: usize,
+}
+
+impl<'a> Iterator for Slots<'a> {
+    type Item = Slot<'a>;
+
+    fn next(&mut self) -> Option<Slot<'a>> {
+        let (row, rest) = self.rows.split_first()?;
+        let name_end = self.name_at + usize::from(row[0]);
+        let name = &self.bucket.bytes[self.name_at..name_end];
+        let slot = self.bucket.slot(name, *row, self.value_at, self.sub);
+        self.rows = rest;
+        self.name_at = name_end;
+        self.value_at += slot.value.len();
+        self.sub += usize::from(slot.class != Class::Inline);
+        Some(slot)
+    }
+}
