@@ -79,6 +79,11 @@ impl<'a> Slot<'a> {
         &self.bucket.bytes[self.value.0..self.value.1]
     }
 
+    /// Tells whether the bucket is as it was loaded: an id in the value's encoding is right then.
+    pub(super) const fn is_loaded(&self) -> bool {
+        self.bucket.origin.is_none()
+    }
+
     pub(super) fn sub(&self) -> Option<&'a Sub> {
         if self.class == Class::Inline {
             None

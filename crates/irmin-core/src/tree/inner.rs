@@ -186,6 +186,13 @@ impl Inner {
         (self.bitmap & (1 << branch) != 0).then(|| self.link(branch))
     }
 
+    /// Returns the id of the child for a half byte, if the node is as it was loaded.
+    #[inline]
+    pub(super) fn loaded_id(&self, branch: u8) -> Option<&[u8; Id::BYTES]> {
+        let links = self.links.as_ref().filter(|_| self.origin.is_none())?;
+        links.id_bytes(branch)
+    }
+
     /// Returns the child for a half byte, for changing it.
     pub(super) fn child_mut(&mut self, branch: u8, store: &Store) -> Result<Option<&mut Node>> {
         let Some(link) = self.child(branch) else {
@@ -372,9 +379,12 @@ impl Links {
     }
 
     pub(super) fn id(&self, branch: u8) -> Option<Id> {
+        self.id_bytes(branch).copied().map(Id::from_bytes)
+    }
+
+    fn id_bytes(&self, branch: u8) -> Option<&[u8; Id::BYTES]> {
         let at = self.ids_at + self.rank(branch) * Id::BYTES;
-        let bytes = self.bytes.get(at..)?.first_chunk()?;
-        Some(Id::from_bytes(*bytes))
+        self.bytes.get(at..)?.first_chunk()
     }
 
     pub(super) fn place(&self, branch: u8) -> Place {

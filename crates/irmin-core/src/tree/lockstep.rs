@@ -5,10 +5,10 @@
 //! differences, whatever the size of the trees. Nothing is allocated for a node but a place in the
 //! list of what is pending, and nothing at all for what is equal.
 
-use std::iter::Peekable;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::bucket::{Slot, Sub};
+use super::bucket::{Class, Slot, Sub};
 use super::dir::WRONG_COUNT;
 use super::inner::{Child, Inner};
 use super::link::{Link, LinkRef, Store, load_all};
@@ -17,7 +17,7 @@ use super::node::Node;
 use super::{Entry, Tree};
 use crate::error::Result;
 use crate::short::Short;
-use crate::{Path, STEP_BYTES_MAX, Step};
+use crate::{Id, Path, STEP_BYTES_MAX, Step};
 
 /// The most pairs of nodes that one round looks at: bounds the memory of a walk.
 const ROUND_NODES_MAX: usize = 4096;
@@ -45,12 +45,18 @@ pub(super) struct Side<'a> {
     pub(super) link: LinkRef<'a>,
     /// The node above and the half byte that leads from there; none at the root of a directory.
     above: Option<(&'a Inner, u8)>,
+    /// The id, where the node above is as it was loaded: to be compared without a look at the node.
+    id: Option<&'a [u8; Id::BYTES]>,
     pub(super) skipped: usize,
 }
 
 impl<'a> Side<'a> {
     pub(super) fn same(&self, other: &Self) -> bool {
-        self.skipped == other.skipped && (self.link.is(other.link) || self.link.same(other.link))
+        let is_node = || match (self.id, other.id) {
+            (Some(left), Some(right)) => left == right,
+            _ => self.link.is(other.link) || self.link.same(other.link),
+        };
+        self.skipped == other.skipped && is_node()
     }
 
     /// Tells whether this is the whole of a node below another one.
@@ -147,6 +153,7 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
         let side = |link: &'a Link| Side {
             link: link.by_ref(),
             above: None,
+            id: None,
             skipped: 0,
         };
         let dir = self.dirs.len();
@@ -268,6 +275,7 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
                     None => inner.child(branch).map(|child| Side {
                         link: child,
                         above: Some((inner, branch)),
+                        id: inner.loaded_id(branch),
                         skipped: 0,
                     }),
                     Some(next) if *next == branch => Some(Side {
@@ -292,10 +300,11 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
         for (index, side) in item.sides.iter().enumerate() {
             let Some(side) = side else { continue };
             if let Node::Bucket(bucket) = side.link.node(&self.trees[index].store)? {
-                lists[index] = Some(bucket.slots().map(|slot| (slot.suffix, slot)).peekable());
+                lists[index] = Some(bucket.slots().map(|slot| (slot.suffix, slot)));
             }
         }
-        while let Some((suffix, slots)) = next_row(&mut lists) {
+        let mut rows = Lists::new(lists);
+        while let Some((suffix, slots)) = rows.next() {
             if self
                 .visitor
                 .matters(|left, right| same_slot(&slots, left, right))
@@ -317,9 +326,10 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
             let mut name = self.name.clone();
             name.truncate(item.halves - side.skipped);
             let list = all_slots(side.link, &self.trees[index].store, name)?;
-            lists[index] = Some(list.into_iter().peekable());
+            lists[index] = Some(list.into_iter());
         }
-        while let Some((name, slots)) = next_row(&mut lists) {
+        let mut rows = Lists::new(lists);
+        while let Some((name, slots)) = rows.next() {
             self.compare(item.dir, &name, slots)?;
         }
         Ok(())
@@ -390,17 +400,43 @@ fn shared_prefix<const K: usize>(prefixes: &[Option<&[u8]>; K]) -> usize {
     })
 }
 
-/// Takes the smallest name from lists in order, with what each list has of it.
-fn next_row<'a, N: Ord + Clone, const K: usize>(
-    lists: &mut [Option<Peekable<impl Iterator<Item = (N, Slot<'a>)>>>; K],
-) -> Option<(N, [Option<Slot<'a>>; K])> {
-    let peeked = lists.iter_mut().flatten().filter_map(Peekable::peek);
-    let name = peeked.map(|(name, _)| name).min()?.clone();
-    let slots = std::array::from_fn(|index| {
-        let list = lists[index].as_mut()?;
-        list.next_if(|entry| entry.0 == name).map(|entry| entry.1)
-    });
-    Some((name, slots))
+/// Entries of several trees in the order of their names, read side by side.
+struct Lists<I, T, const K: usize> {
+    lists: [Option<I>; K],
+    heads: [Option<T>; K],
+}
+
+impl<'a, N: Ord, I: Iterator<Item = (N, Slot<'a>)>, const K: usize> Lists<I, (N, Slot<'a>), K> {
+    fn new(mut lists: [Option<I>; K]) -> Self {
+        let heads = std::array::from_fn(|index| lists[index].as_mut()?.next());
+        Self { lists, heads }
+    }
+
+    /// Takes the smallest name, with what each tree has of it.
+    fn next(&mut self) -> Option<(N, [Option<Slot<'a>>; K])> {
+        // The trees that have it: mostly all, so that each pair of names is compared once.
+        let mut first: Option<&N> = None;
+        let mut has = [false; K];
+        for index in 0..K {
+            let Some((name, _)) = &self.heads[index] else {
+                continue;
+            };
+            let order = first.map_or(Ordering::Less, |first| name.cmp(first));
+            if order == Ordering::Less {
+                has = [false; K];
+                first = Some(name);
+            }
+            has[index] = order != Ordering::Greater;
+        }
+        let mut found = None;
+        let slots = std::array::from_fn(|index| {
+            let list = self.lists[index].as_mut().filter(|_| has[index])?;
+            let (name, slot) = std::mem::replace(&mut self.heads[index], list.next())?;
+            found = Some(name);
+            Some(slot)
+        });
+        Some((found?, slots))
+    }
 }
 
 /// Returns all entries of a part of a directory with their names, in order; `name` leads to it.
@@ -453,8 +489,11 @@ pub(super) fn same_slot<const K: usize>(
         (Some(left), Some(right)) => (left, right),
         _ => return false,
     };
+    if left.class == Class::Inline || (left.is_loaded() && right.is_loaded()) {
+        // The bytes say it all: a value, or an id.
+        return (left.class, left.mode) == (right.class, right.mode) && left.raw() == right.raw();
+    }
     match (left.sub(), right.sub()) {
-        (None, None) => left.mode == right.mode && left.raw() == right.raw(),
         (Some(Sub::Blob(old)), Some(Sub::Blob(new))) => left.mode == right.mode && old.id == new.id,
         (Some(Sub::Dir(old)), Some(Sub::Dir(new))) => Arc::ptr_eq(old, new) || old.same(new),
         _ => false,
