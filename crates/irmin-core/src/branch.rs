@@ -213,8 +213,8 @@ impl Branch {
         info: CommitInfo,
         durability: Durability,
     ) -> Result<(Commit, Moved)> {
-        let parents: Vec<_> = parent.cloned().into_iter().collect();
-        let commit = self.repo.create_commit(tree, &parents, info)?;
+        let parents = parent.map_or(&[][..], std::slice::from_ref);
+        let commit = self.repo.create_commit(tree, parents, info)?;
         let moved = self.move_from(parent.map(Commit::id), &commit, durability)?;
         Ok((commit, moved))
     }

@@ -82,9 +82,18 @@ impl MemoryStore {
         (number, &self.shards[number])
     }
 
+    /// Returns where an object is, if it is stored.
+    fn locate(&self, key: &Key) -> Option<Locator> {
+        let find = || {
+            let (number, shard) = self.shard(&key.id);
+            locator(*read(shard).index.get(&key.id)?, number)
+        };
+        key.locator.or_else(find)
+    }
+
     fn put(&self, object: &Object<'_>) -> Key {
         let (number, shard) = self.shard(&object.id);
-        let links = object.links.iter().map(|link| self.place(link)).collect();
+        let links = object.links.iter().map(|link| self.locate(link)).collect();
         let (slot, is_new) = write(shard).insert(object, links);
         if is_new && object.kind == Kind::Commit {
             write(&self.commits).insert(object.id);
@@ -93,15 +102,6 @@ impl MemoryStore {
             id: object.id,
             locator: locator(slot, number),
         }
-    }
-
-    /// Returns the place of an object, looked up where the caller does not know it.
-    fn place(&self, key: &Key) -> Option<Locator> {
-        key.locator.or_else(|| {
-            let (number, shard) = self.shard(&key.id);
-            let slot = *read(shard).index.get(&key.id)?;
-            locator(slot, number)
-        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
@@ -16,6 +16,7 @@ use crate::refs::BranchName;
 use crate::revision::Revision;
 use crate::rules::RuleTypes;
 use crate::store::{Base, Cut, Engine, Object, ObjectStore};
+use crate::tree::Staged;
 use crate::{Id, Key, Tree};
 
 /// How many bytes may go through a repository's trees before it lets go of what its branches keep
@@ -71,6 +72,8 @@ struct Inner {
     loader: Arc<Loader>,
     graph: CommitGraph,
     env: Env,
+    /// The environment's user, at any time.
+    user: OnceLock<Signature>,
     rule_types: RuleTypes,
     branches: Mutex<HashMap<BranchName, Arc<BranchState>>>,
 }
@@ -106,6 +109,7 @@ impl Repo {
             engine,
             graph: CommitGraph::new(),
             env,
+            user: OnceLock::new(),
             rule_types,
             branches: Mutex::default(),
         }))
@@ -132,9 +136,18 @@ impl Repo {
     /// # Errors
     /// [`Error::Signature`] when the user's name cannot be in a commit.
     pub fn info(&self, message: &str) -> Result<CommitInfo> {
-        let env = &self.0.env;
-        let author = Signature::new(env.name.clone(), env.email.clone(), (env.clock)())?;
+        let author = self.user()?.at(self.now());
         Ok(CommitInfo::new(author, message.to_owned()))
+    }
+
+    /// Returns this repository's user, checked once.
+    fn user(&self) -> Result<&Signature> {
+        if let Some(user) = self.0.user.get() {
+            return Ok(user);
+        }
+        let env = &self.0.env;
+        let user = Signature::new(env.name.clone(), env.email.clone(), Time::utc(0))?;
+        Ok(self.0.user.get_or_init(|| user))
     }
 
     /// Returns a handle on a branch, which need not exist yet.
@@ -210,7 +223,18 @@ impl Repo {
         info: CommitInfo,
     ) -> Result<Commit> {
         let objects = self.objects();
-        let root = tree.persist(&objects)?;
+        let staged = tree.stage(objects.as_ref())?;
+        self.commit_staged(tree, staged, parents, info)
+    }
+
+    /// Stores a commit of a tree with what is left to store of that: one call of the engine.
+    pub(crate) fn commit_staged(
+        &self,
+        tree: &Tree,
+        mut staged: Staged<'_>,
+        parents: &[Commit],
+        info: CommitInfo,
+    ) -> Result<Commit> {
         let generation = parents
             .iter()
             .map(|parent| parent.generation)
@@ -220,8 +244,8 @@ impl Repo {
             .saturating_add(1);
         let base = parents.first().and_then(Commit::as_base);
         let parents = parents.iter().map(|parent| parent.key).collect();
-        let data = CommitData {
-            tree: root,
+        let mut data = CommitData {
+            tree: staged.root(),
             parents,
             info,
         };
@@ -230,9 +254,10 @@ impl Repo {
             base,
             ..encoded.object(generation)
         };
-        let keys = objects.put_many(&[object])?;
-        let key = keys.first().copied().unwrap_or_else(|| encoded.id.into());
-        let tree = tree.in_store(&objects, root);
+        let key = staged.put(Some(object))?;
+        let key = key.unwrap_or_else(|| encoded.id.into());
+        data.tree = staged.root();
+        let tree = tree.in_store(&self.objects(), data.tree);
         Ok(Commit {
             key,
             generation,

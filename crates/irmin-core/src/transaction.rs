@@ -306,11 +306,11 @@ impl Branch {
                     }
                 }
             };
-            // Storing comes first because it hashes: asking for the id would encode every node twice.
-            // Storing what turns out to be there already stores nothing.
-            let root = tree.persist(&self.repo().objects())?;
+            // Encoded and hashed once, for the question below and for storing.
+            let objects = self.repo().objects();
+            let staged = tree.stage(objects.as_ref())?;
             let unchanged = match &head {
-                Some(head) => head.tree().id()? == root.id,
+                Some(head) => head.tree().id()? == staged.root().id,
                 None => tree.is_empty()?,
             };
             if unchanged && !options.allow_empty {
@@ -325,8 +325,10 @@ impl Branch {
                 Durability::Sync => Durability::None,
                 other => other,
             };
-            let (commit, moved) = self.commit(&tree, head.as_ref(), info, durability)?;
-            if moved == Moved::Done {
+            let parents = head.as_slice();
+            let commit = self.repo().commit_staged(&tree, staged, parents, info)?;
+            let expected = head.as_ref().map(Commit::id);
+            if self.move_from(expected, &commit, durability)? == Moved::Done {
                 return Ok(Ok(Some(commit)));
             }
         }
@@ -346,9 +348,9 @@ impl Branch {
                 if let Some(path) = view.stale(&tree)? {
                     return Ok(Fitted::Stale(path));
                 }
-                Ok(Fitted::Tree(view.clone().rebase(tree)?.tree().clone()))
+                Ok(Fitted::Tree(view.on_top_of(&tree)?))
             }
-            Isolation::Overwrite => Ok(Fitted::Tree(view.clone().rebase(tree)?.tree().clone())),
+            Isolation::Overwrite => Ok(Fitted::Tree(view.on_top_of(&tree)?)),
             Isolation::Snapshot => {
                 let base = opened_on.map_or_else(Tree::empty, |commit| commit.tree().clone());
                 let types = self.repo().rule_types();

@@ -1,21 +1,30 @@
 //! Turns: who commits to a branch next. First come, first served.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A lock that is given in the order in which it was asked for.
 #[derive(Default)]
 pub(crate) struct Turns {
-    state: Mutex<State>,
-    changed: Condvar,
+    line: Mutex<Line>,
 }
 
 #[derive(Default)]
-struct State {
-    next: u64,
-    serving: u64,
+struct Line {
+    is_taken: bool,
+    waiting: VecDeque<Arc<Waiter>>,
+}
+
+/// A thread in the line. Each is called by itself: were all woken to look whose turn it is, n
+/// threads would be woken n times for n turns.
+#[derive(Default)]
+struct Waiter {
+    has_turn: AtomicBool,
+    called: Condvar,
 }
 
 /// The turn; ends when dropped, by the thread that took it.
@@ -61,14 +70,34 @@ impl Turns {
     }
 
     fn wait(&self) {
-        let mut state = lock(&self.state);
-        let ticket = state.next;
-        state.next += 1;
-        while state.serving != ticket {
-            state = self
-                .changed
-                .wait(state)
+        let mut line = lock(&self.line);
+        if !line.is_taken {
+            line.is_taken = true;
+            return;
+        }
+        let waiter = Arc::new(Waiter::default());
+        line.waiting.push_back(Arc::clone(&waiter));
+        // Changed under the lock of the line only.
+        while !waiter.has_turn.load(Ordering::Relaxed) {
+            line = waiter
+                .called
+                .wait(line)
                 .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Hands the turn to the first one who waits.
+    fn pass_on(&self) {
+        let mut line = lock(&self.line);
+        let next = line.waiting.pop_front();
+        line.is_taken = next.is_some();
+        if let Some(next) = &next {
+            next.has_turn.store(true, Ordering::Relaxed);
+        }
+        drop(line);
+        // Without the lock, which the thread that is woken takes first.
+        if let Some(next) = next {
+            next.called.notify_one();
         }
     }
 
@@ -112,8 +141,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         HELD.with_borrow_mut(|held| held.retain(|&turn| turn != self.0.address()));
-        lock(&self.0.state).serving += 1;
-        self.0.changed.notify_all();
+        self.0.pass_on();
     }
 }
 
@@ -160,6 +188,28 @@ mod tests {
             refused.sum()
         });
         assert_eq!(refused, 1);
+    }
+
+    #[test]
+    fn those_who_wait_get_the_turn_in_the_order_in_which_they_came() {
+        const WAITING: usize = 5;
+        let (turns, order) = (Turns::default(), Mutex::new(Vec::new()));
+        thread::scope(|scope| {
+            let turn = turns.take();
+            for number in 0..WAITING {
+                let (turns, order) = (&turns, &order);
+                scope.spawn(move || {
+                    let _turn = turns.take();
+                    lock(order).push(number);
+                });
+                while lock(&turns.line).waiting.len() <= number {
+                    thread::yield_now();
+                }
+            }
+            drop(turn);
+        });
+        assert_eq!(*lock(&order), (0..WAITING).collect::<Vec<_>>());
+        assert!(!lock(&turns.line).is_taken);
     }
 
     #[test]

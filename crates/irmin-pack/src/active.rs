@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, RwLock};
 
 use crc32fast::Hasher;
-use irmin_core::{Id, Locator, Object, RefEdit};
+use irmin_core::{Id, Locator, Object, RefEdit, StoreError};
 
+use crate::damage;
 use crate::files::File;
 use crate::frame::{FrameHeader, FrameKind, HEADER_BYTES, Target, encode_changes};
+use crate::home::Home;
+use crate::lock::{read, write};
+use crate::mapped::Mapped;
 use crate::place::{Place, narrow};
-use crate::record;
+use crate::record::{self, Delta};
 use crate::scan::Position;
 use crate::sealed::Sealed;
 use crate::segment::{NewSegment, SegmentHeader};
@@ -46,6 +51,10 @@ pub(crate) struct Active {
     /// Whether something that was never acknowledged may follow what was written, and has to be cut
     /// off before more is.
     pub(crate) is_ragged: bool,
+    /// Up to where the file is known to be durable.
+    durable: AtomicU32,
+    /// The front of the file in memory, as far as it was durable.
+    mapped: RwLock<Option<Arc<Mapped>>>,
     /// The next frame: room for its header, then records.
     pending: Vec<u8>,
     /// The checksum of the pending records.
@@ -54,8 +63,8 @@ pub(crate) struct Active {
 
 /// Where a record's bytes are.
 pub(crate) enum Span {
-    /// In memory, from this offset of the pending frame on.
-    Pending(usize),
+    /// In memory, from one offset of the pending frame to another.
+    Pending(usize, usize),
     /// In the file, from one offset to another.
     Written(u32, u32),
 }
@@ -79,6 +88,8 @@ impl Active {
             is_marked: true,
             is_complete: false,
             is_ragged: false,
+            durable: AtomicU32::new(0),
+            mapped: RwLock::default(),
             pending: Vec::new(),
             crc: Hasher::new(),
         }
@@ -91,7 +102,9 @@ impl Active {
             frames: 1,
             records: 0,
         };
-        Self::new(new.header, path, new.file, Table::default(), written)
+        let active = Self::new(new.header, path, new.file, Table::default(), written);
+        active.is_durable_to(new.length);
+        active
     }
 
     /// The end of what was written, as a position in the log.
@@ -113,18 +126,33 @@ impl Active {
         &self.pending
     }
 
-    /// Adds an object to the next frame.
-    pub(crate) fn push(&mut self, object: &Object<'_>, links: &[Option<Locator>]) -> Place {
+    /// Returns the place of the next record.
+    pub(crate) fn next_place(&self) -> Place {
+        Place {
+            segment: self.header.number,
+            number: self.table.len(),
+        }
+    }
+
+    /// Adds an object to the next frame, with its links, or as the difference to another one.
+    pub(crate) fn push(
+        &mut self,
+        object: &Object<'_>,
+        links: &[Option<Locator>],
+        delta: Option<(Delta<'_>, &[u8])>,
+    ) -> Place {
         if self.pending.is_empty() {
             self.pending.resize(FrameHeader::BYTES, 0);
             self.crc = Hasher::new();
         }
-        let place = Place {
-            segment: self.header.number,
-            number: self.table.len(),
-        };
+        let place = self.next_place();
         let start = self.pending.len();
-        record::encode(&mut self.pending, place, object, links.iter().copied());
+        match delta {
+            None => record::encode(&mut self.pending, place, object, links),
+            Some((delta, hunks)) => {
+                record::encode_delta(&mut self.pending, place, object, &delta, hunks);
+            }
+        }
         self.crc.update(&self.pending[start..]);
         let offset = self.written.offset + narrow(start);
         self.table
@@ -171,7 +199,7 @@ impl Active {
             None => Target::Gone,
             Some(id) => self
                 .table
-                .find(&id)
+                .find_recent(&id)
                 .and_then(|number| number.checked_sub(self.written.records))
                 .map_or(Target::Id(id), Target::Record),
         };
@@ -190,11 +218,48 @@ impl Active {
         self.pending.clear();
     }
 
-    pub(crate) fn span(&self, number: u32) -> Option<Span> {
-        let (start, next) = self.table.span(number)?;
-        Some(match start.checked_sub(self.written.offset) {
-            Some(offset) => Span::Pending(offset as usize),
+    /// Notes up to where the file is durable.
+    pub(crate) fn is_durable_to(&self, offset: u32) {
+        self.durable.fetch_max(offset, Ordering::Relaxed);
+    }
+
+    /// Returns the front of the file in memory, if the record that starts at an offset is in it: what is
+    /// durable ends between frames. Grows in large steps, as each one is a new mapping.
+    pub(crate) fn mapped(
+        &self,
+        home: &Home,
+        start: u32,
+    ) -> Result<Option<Arc<Mapped>>, StoreError> {
+        let mapped = read(&self.mapped).clone();
+        let length = mapped.as_ref().map_or(0, |mapped| narrow(mapped.len()));
+        if start < length {
+            return Ok(mapped);
+        }
+        let durable = self.durable.load(Ordering::Relaxed);
+        let step = (length / 4).max(MAP_STEP_BYTES);
+        if start >= durable || length > 0 && durable - length < step {
+            return Ok(None);
+        }
+        let map = home.map(&*self.file, u64::from(durable));
+        let map = map.map_err(damage::io("map", &self.path))?;
+        let mapped = map.map(|map| Arc::new(Mapped::new(map)));
+        write(&self.mapped).clone_from(&mapped);
+        Ok(mapped)
+    }
+
+    pub(crate) fn span(&self, number: u32) -> Result<Option<Span>, StoreError> {
+        let Some((start, next)) = self.table.span(number)? else {
+            return Ok(None);
+        };
+        Ok(Some(match start.checked_sub(self.written.offset) {
+            Some(offset) => {
+                let end = next.map(|next| (next - self.written.offset) as usize);
+                Span::Pending(offset as usize, end.unwrap_or(self.pending.len()))
+            }
             None => Span::Written(start, next.unwrap_or(u32::MAX).min(self.written.offset)),
-        })
+        }))
     }
 }
+
+/// So much more has to be durable before it is mapped, too.
+const MAP_STEP_BYTES: u32 = 1 << 20;

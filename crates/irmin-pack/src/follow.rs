@@ -11,18 +11,20 @@ use std::time::Duration;
 use irmin_core::StoreError;
 
 use crate::active::State;
+use crate::chain::Whole;
 use crate::damage::{self, Damage};
-use crate::files::Files;
 use crate::frame::{Frame, FrameKind};
-use crate::layout::Layout;
+use crate::home::Home;
 use crate::lock::{read, write};
+use crate::older::missing;
 use crate::open::{check_format, numbers};
+use crate::place::Place;
 use crate::read::find_segment;
 use crate::reader::PackReader;
 use crate::recover::Recovered;
-use crate::scan::{self, Ahead, Position, Scan};
-use crate::sealed::{self, Sealed};
-use crate::stats::Counters;
+use crate::replay;
+use crate::scan::{self, Ahead, Position, Scan, Visit};
+use crate::sealed::Sealed;
 
 /// Bytes behind the last frame that are none and were found to be no damage: an offset, and how
 /// long the file was.
@@ -36,27 +38,20 @@ pub(crate) struct Newest {
 
 impl Newest {
     /// Reads the newest segment, also while another process writes to it, completes it or is killed.
-    pub(crate) fn read(
-        files: &dyn Files,
-        layout: &Layout,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn read(home: &Arc<Home>) -> Result<Self, StoreError> {
         let mut pause = Duration::from_millis(1);
         for _ in 0..ATTEMPTS {
-            match Self::read_once(files, layout, counters) {
+            match Self::read_once(home) {
                 Err(error) if may_pass(&error) => thread::park_timeout(pause),
                 other => return other,
             }
             pause *= 2;
         }
-        Self::read_once(files, layout, counters)
+        Self::read_once(home)
     }
 
-    fn read_once(
-        files: &dyn Files,
-        layout: &Layout,
-        counters: &Counters,
-    ) -> Result<Self, StoreError> {
+    fn read_once(home: &Arc<Home>) -> Result<Self, StoreError> {
+        let (files, layout) = (&*home.files, &home.layout);
         check_format(files, layout)?;
         let dir = &layout.segments;
         let list = || files.list(dir).map_err(damage::io("list", dir));
@@ -68,7 +63,7 @@ impl Newest {
             .ok_or_else(|| Damage::new(0, "a segment", "none").at(dir))?;
         let path = layout.segment(newest);
         let file = files.open_read(&path).map_err(damage::io("open", &path))?;
-        let recovered = Recovered::read(files, layout, newest, file, counters)?;
+        let recovered = Recovered::read(home, newest, file)?;
         recovered.check_tail()?;
         Ok(Self { older, recovered })
     }
@@ -86,7 +81,15 @@ impl PackReader {
     /// Follows the log as far as it goes. `doubt` belongs to whose turn it is.
     pub(crate) fn follow(&self, doubt: &mut Doubt) -> Result<(), StoreError> {
         loop {
-            self.follow_segment(doubt)?;
+            if let Err(error) = self.follow_segment(doubt) {
+                // What an object is made from may have been collected with it meanwhile: then there
+                // is a newer segment, which tells of all names.
+                if !may_pass(&error) || !self.next_segment_exists()? || !self.jump()? {
+                    return Err(error);
+                }
+                self.forget_sealed();
+                continue;
+            }
             let is_complete = read(&self.log.state).active.is_complete;
             if !is_complete || !self.next_segment_exists()? || !self.jump()? {
                 return Ok(());
@@ -155,12 +158,15 @@ impl PackReader {
         {
             return Ok(());
         }
-        let scanned = unless_cut_off(scan.run(from, &mut |at, frame| {
-            self.apply(at.after(frame), frame);
-            Ok(())
-        }))?;
-        match scanned {
-            Some(scanned) if scanned.damage.is_some() => {
+        let mut following = Following {
+            reader: self,
+            lost: None,
+            is_applied: true,
+        };
+        let scanned = unless_cut_off(scan.run(from, &mut following))?;
+        match (following.lost, scanned) {
+            (Some(lost), _) => Err(lost),
+            (None, Some(scanned)) if scanned.damage.is_some() => {
                 self.check_damage(&scan, scanned.position, doubt)
             }
             _ => Ok(()),
@@ -170,8 +176,9 @@ impl PackReader {
     fn apply(&self, next: Position, frame: &Frame<'_>) {
         let mut state = write(&self.log.state);
         let State { active, refs, .. } = &mut *state;
-        sealed::apply(frame, &mut active.table, refs);
+        replay::apply(frame, &mut active.table, refs);
         active.written = next;
+        active.is_durable_to(frame.synced);
         active.is_complete = frame.kind == FrameKind::End;
         drop(state);
         if frame.kind == FrameKind::Collected {
@@ -195,7 +202,12 @@ impl PackReader {
         }
         if unless_cut_off(scan.is_claimed(at.offset))? == Some(true) {
             // A torn tail that a new writer replaced meanwhile is whole when it is read again.
-            let again = unless_cut_off(scan.run(at, &mut |_, _| Ok(())))?;
+            let mut following = Following {
+                reader: self,
+                lost: None,
+                is_applied: false,
+            };
+            let again = unless_cut_off(scan.run(at, &mut following))?;
             let damage = again.filter(|again| again.position == at);
             if let Some(damage) = damage.and_then(|again| again.damage) {
                 return Err(damage.at(scan.path));
@@ -220,7 +232,7 @@ impl PackReader {
     /// the present one.
     fn jump(&self) -> Result<bool, StoreError> {
         let log = &self.log;
-        let newest = Newest::read(&*log.options.files, &log.layout, &log.counters)?;
+        let newest = Newest::read(&log.home)?;
         let active = newest.recovered.active;
         let mut state = write(&log.state);
         let (number, previous) = (active.header.number, state.active.header.number);
@@ -250,6 +262,38 @@ impl PackReader {
             log.changes.notify();
         }
         Ok(true)
+    }
+}
+
+/// The frames behind those that are known.
+struct Following<'a> {
+    reader: &'a PackReader,
+    /// Why an object could not be made.
+    lost: Option<StoreError>,
+    is_applied: bool,
+}
+
+impl Visit for Following<'_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let log = &self.reader.log;
+        match log.base(place) {
+            Ok(Some(base)) => Ok(Some(base)),
+            Ok(None) => {
+                self.lost = Some(missing(place, &log.layout));
+                Err(missing(place, &log.layout))
+            }
+            Err(error) => {
+                self.lost = Some(error);
+                Err(missing(place, &log.layout))
+            }
+        }
+    }
+
+    fn frame(&mut self, at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
+        if self.is_applied {
+            self.reader.apply(at.after(frame), frame);
+        }
+        Ok(())
     }
 }
 

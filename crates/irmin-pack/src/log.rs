@@ -6,6 +6,7 @@ use irmin_core::{Id, Signal, StoreError, StoreId, StoreStats};
 
 use crate::active::State;
 use crate::cache::Cache;
+use crate::home::Home;
 use crate::layout::Layout;
 use crate::lock::{read, write};
 use crate::options::Options;
@@ -15,34 +16,27 @@ use crate::stats::{Counters, get};
 /// The files of a store, as far as this handle knows them.
 #[derive(Debug)]
 pub(crate) struct Log {
+    pub(crate) home: Arc<Home>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) options: Options,
     pub(crate) state: RwLock<State>,
     pub(crate) cache: Cache,
     pub(crate) counters: Arc<Counters>,
     pub(crate) id: StoreId,
-    /// Whether this handle may change files.
-    pub(crate) may_write: bool,
     /// Counts the changes of names, and wakes who waits for one.
     pub(crate) changes: Signal,
 }
 
 impl Log {
-    pub(crate) fn new(
-        layout: Layout,
-        options: Options,
-        state: State,
-        counters: Arc<Counters>,
-        may_write: bool,
-    ) -> Self {
+    pub(crate) fn new(home: Arc<Home>, options: Options, state: State) -> Self {
         Self {
-            layout: Arc::new(layout),
+            layout: Arc::clone(&home.layout),
+            counters: Arc::clone(&home.counters),
+            home,
             cache: Cache::new(options.cache_bytes),
             options,
             state: RwLock::new(state),
-            counters,
             id: StoreId::fresh(),
-            may_write,
             changes: Signal::default(),
         }
     }
@@ -77,13 +71,7 @@ impl Log {
     }
 
     pub(crate) fn sealed(&self, number: u32) -> Sealed {
-        Sealed::new(
-            number,
-            Arc::clone(&self.options.files),
-            Arc::clone(&self.layout),
-            Arc::clone(&self.counters),
-            self.may_write,
-        )
+        Sealed::new(number, Arc::clone(&self.home))
     }
 
     pub(crate) fn stats(&self) -> Result<StoreStats, StoreError> {
@@ -96,7 +84,8 @@ impl Log {
         stats.pending_bytes = state.active.pending_bytes() as u64;
         drop(state);
         for segment in sealed.iter() {
-            let meta = &segment.loaded()?.meta;
+            let loaded = segment.peek()?;
+            let meta = loaded.meta();
             stats.segment_bytes += u64::from(meta.covered.offset);
             for (sum, kind) in kinds.iter_mut().zip(meta.kinds) {
                 *sum += kind;

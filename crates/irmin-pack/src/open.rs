@@ -10,6 +10,7 @@ use crate::active::{Active, State};
 use crate::collect::Collection;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
+use crate::home::Home;
 use crate::layout::{FORMAT, FORMAT_2, Layout, is_temporary, segment_number};
 use crate::lock::read;
 use crate::log::Log;
@@ -56,7 +57,8 @@ impl Inner {
             active,
             refs: Default::default(),
         };
-        Ok(Self::new(layout, options, state, synced, counters, lock))
+        let home = Arc::new(Home::new(layout, &options, counters, true));
+        Ok(Self::new(home, options, state, synced, lock))
     }
 
     pub(crate) fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
@@ -76,15 +78,16 @@ impl Inner {
             .files
             .open(&path)
             .map_err(damage::io("open", &path))?;
-        let mut recovered = Recovered::read(&*options.files, &layout, newest, file, &counters)?;
-        recovered.cut_tail(&counters)?;
+        let home = Arc::new(Home::new(layout, &options, counters, true));
+        let mut recovered = Recovered::read(&home, newest, file)?;
+        recovered.cut_tail(&home.counters)?;
         let older = older.to_vec();
         let state = State {
             sealed: Arc::default(),
             active: recovered.active,
             refs: recovered.refs,
         };
-        let inner = Self::new(layout, options, state, recovered.synced, counters, lock);
+        let inner = Self::new(home, options, state, recovered.synced, lock);
         inner.set_sealed(&older);
         if read(&inner.state).active.is_complete {
             // The writer stopped between completing this segment and beginning the next. Without
@@ -98,11 +101,10 @@ impl Inner {
     }
 
     fn new(
-        layout: Layout,
+        home: Arc<Home>,
         options: Options,
         state: State,
         synced: u64,
-        counters: Arc<Counters>,
         lock: Arc<dyn File>,
     ) -> Self {
         let collection = Collection::default();
@@ -111,7 +113,7 @@ impl Inner {
             number: state.active.table.len(),
         });
         Self {
-            log: Log::new(layout, options, state, counters, true),
+            log: Log::new(home, options, state),
             writer: Mutex::default(),
             queue: Queue::default(),
             sync: SyncPoint::new(synced),

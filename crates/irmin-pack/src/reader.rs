@@ -14,6 +14,7 @@ use irmin_core::{
 use crate::active::State;
 use crate::follow::{Doubt, Newest};
 use crate::hold_file::HoldFile;
+use crate::home::Home;
 use crate::layout::Layout;
 use crate::lock::lock;
 use crate::log::Log;
@@ -75,13 +76,14 @@ impl PackReader {
     pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
         let layout = Layout::new(dir);
         let counters = Arc::new(Counters::default());
-        let newest = Newest::read(&*options.files, &layout, &counters)?;
+        let home = Arc::new(Home::new(layout, &options, counters, false));
+        let newest = Newest::read(&home)?;
         let state = State {
             sealed: Arc::default(),
             active: newest.recovered.active,
             refs: newest.recovered.refs,
         };
-        let log = Log::new(layout, options, state, counters, false);
+        let log = Log::new(home, options, state);
         log.set_sealed(&newest.older);
         Ok(Self {
             log,

@@ -7,11 +7,12 @@ use irmin_core::{Id, StoreError};
 
 use crate::active::Active;
 use crate::damage::{self, Damage};
-use crate::files::{File, Files};
+use crate::files::File;
 use crate::frame::FrameKind;
-use crate::layout::Layout;
+use crate::home::Home;
+use crate::older::Older;
+use crate::replay::Replay;
 use crate::scan::{self, Position, Scan};
-use crate::sealed::{Replay, read_sidecar};
 use crate::segment::SegmentHeader;
 use crate::sidecar::Sidecar;
 use crate::stats::{Counters, add};
@@ -33,23 +34,22 @@ pub(crate) struct Recovered {
 impl Recovered {
     /// Reads what the sidecar knows and replays the frames after it, up to the first bad one.
     pub(crate) fn read(
-        files: &dyn Files,
-        layout: &Layout,
+        home: &Arc<Home>,
         number: u32,
         file: Arc<dyn File>,
-        counters: &Counters,
     ) -> Result<Self, StoreError> {
-        let path = layout.segment(number);
+        let path = home.layout.segment(number);
         let header = SegmentHeader::read(&*file, &path, number)?;
         if header.is_sparse {
             // What a collection wrote is followed by another segment, and says nothing of refs.
             let damage = Damage::new(8, "a segment that no collection wrote, as the last", "one");
             return Err(damage.at(&path));
         }
-        let sidecar = read_sidecar(files, layout, header)?.and_then(Result::ok);
+        let sidecar = home.sidecar(header)?.and_then(Result::ok);
+        let was_complete = sidecar.as_ref().is_some_and(|s| s.meta.is_complete);
         // After the sidecar: a writer that goes on meanwhile must not look like lost bytes.
         let end = scan::length(&*file, &path)?;
-        let (mut replay, from) = start(sidecar.as_ref());
+        let (mut replay, from) = start(home, sidecar);
         if from.offset > end {
             let expected = format!("{} durable bytes", from.offset);
             return Err(Damage::ends(u64::from(end), &expected).at(&path));
@@ -60,23 +60,25 @@ impl Recovered {
             header,
             end,
         };
-        let scanned = replay.run(&scan, from)?;
+        let mut older = Older::new(home);
+        let scanned = replay.run(&scan, from, &mut older)?;
         let position = scanned.position;
         add(
-            &counters.bytes_scanned,
+            &home.counters.bytes_scanned,
             u64::from(position.offset - from.offset),
         );
-        let was_complete = sidecar.is_some_and(|sidecar| sidecar.meta.is_complete);
         let last = scanned.last;
         let mut active = Active::new(header, path, file, replay.table, position);
         active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
         active.is_complete = last.map_or(was_complete, |last| last == FrameKind::End);
         active.covered = from.offset;
+        let synced = scanned.synced.max(from.offset);
+        active.is_durable_to(synced);
         Ok(Self {
             active,
             refs: replay.refs,
             has_collected: replay.has_collected,
-            synced: u64::from(scanned.synced.max(from.offset)),
+            synced: u64::from(synced),
             end,
             damage: scanned.damage,
         })
@@ -128,8 +130,12 @@ impl Recovered {
 }
 
 /// Returns what the sidecar knows, and where to go on reading.
-fn start(sidecar: Option<&Sidecar>) -> (Replay, Position) {
+fn start(home: &Arc<Home>, sidecar: Option<Sidecar>) -> (Replay, Position) {
+    let after = |sidecar: Sidecar| {
+        let covered = sidecar.meta.covered;
+        Some((Replay::after(home, sidecar)?, covered))
+    };
     sidecar
-        .and_then(|sidecar| Some((Replay::from_sidecar(sidecar)?, sidecar.meta.covered)))
-        .unwrap_or((Replay::default(), Position::START))
+        .and_then(after)
+        .unwrap_or_else(|| (Replay::default(), Position::START))
 }

@@ -2,10 +2,13 @@
 //! and thrown away without regret.
 //!
 //! Its name is not synced when it is written, and it is not trusted when it is read: when it is
-//! missing or a checksum fails, it is made again from the segment.
+//! missing or a checksum fails, it is made again from the segment. Opening it looks at its front only;
+//! the rest is checked block by block as it is used, so that a look-up touches a page or two.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use irmin_core::{Id, KindStats, StoreError};
 
 use crate::damage::Damage;
@@ -14,6 +17,7 @@ use crate::frame::{RefChange, Target, decode_changes, encode_changes};
 use crate::layout::Layout;
 use crate::place::narrow;
 use crate::scan::Position;
+use crate::search;
 use crate::segment::{self, SegmentHeader};
 use crate::table::Table;
 use crate::varint::Reader;
@@ -27,15 +31,72 @@ pub(crate) struct Meta {
     /// Whether the segment is complete.
     pub(crate) is_complete: bool,
     pub(crate) kinds: [KindStats; 4],
-    commits: u32,
     refs_bytes: u32,
 }
 
-/// A sidecar that was read and whose checksums are right.
+/// A sidecar whose front was checked. Rows are records in the order of their numbers.
 #[derive(Debug)]
 pub(crate) struct Sidecar {
     pub(crate) meta: Meta,
-    body: Vec<u8>,
+    bytes: Bytes,
+    /// A bit for each block of the body that was found sound.
+    checked: Box<[AtomicU64]>,
+}
+
+/// What is kept of an object to find it by its id: its first four bytes, as a number, and the number
+/// of its record. The whole id takes seven times as much and is told by the object itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) prefix: u32,
+    /// The number, and whether it is a commit.
+    code: u32,
+}
+
+impl Entry {
+    /// Not an entry. No record has this number.
+    pub(crate) const NONE: Self = Self {
+        prefix: u32::MAX,
+        code: u32::MAX,
+    };
+
+    pub(crate) const fn is_none(self) -> bool {
+        self.code == u32::MAX
+    }
+
+    pub(crate) const fn new(prefix: u32, number: u32, is_commit: bool) -> Self {
+        let flag = if is_commit { COMMIT } else { 0 };
+        let code = number | flag;
+        Self { prefix, code }
+    }
+
+    /// Returns the entry of a record that has no object of its own, and so no id.
+    pub(crate) const fn remnant(number: u32) -> Self {
+        let code = number | REMNANT;
+        Self { prefix: 0, code }
+    }
+
+    pub(crate) const fn number(self) -> u32 {
+        self.code & !(COMMIT | REMNANT)
+    }
+
+    pub(crate) const fn is_commit(self) -> bool {
+        self.code & COMMIT != 0
+    }
+
+    pub(crate) const fn is_remnant(self) -> bool {
+        self.code & REMNANT != 0
+    }
+
+    /// One number for all, which sorts by the id's front and then by the record's number.
+    pub(crate) fn sort_key(self) -> u64 {
+        u64::from(self.prefix) << 32 | u64::from(self.number())
+    }
+}
+
+/// Returns the first four bytes of an id as a number.
+pub(crate) fn prefix(id: &Id) -> u32 {
+    let bytes = id.as_bytes().first_chunk().copied().unwrap_or_default();
+    u32::from_be_bytes(bytes)
 }
 
 /// Writes the sidecar of a segment: under another name first, so that nobody sees half of it. One sync.
@@ -50,64 +111,28 @@ pub(crate) fn write(
 }
 
 /// Encodes the sidecar for the part of a segment that `table` knows.
+///
+/// # Errors
+/// [`StoreError`] when what an earlier sidecar covers can neither be read from it nor from the segment.
 pub(crate) fn encode(
     segment: SegmentHeader,
     covered: Position,
     is_complete: bool,
     table: &Table,
     refs: &BTreeMap<String, Id>,
-) -> Vec<u8> {
-    let mut body = Vec::new();
-    let changes = refs
-        .iter()
-        .map(|(name, id)| (name.as_str(), Target::Id(*id)));
-    encode_changes(&mut body, changes);
-    let refs_bytes = narrow(body.len());
-    let mut sorted = sorted_by_id(&table.ids);
-    for (_, number) in &mut sorted {
-        *number = table.number(*number);
-    }
+) -> Result<Vec<u8>, StoreError> {
     let rows = Rows {
-        offsets: &table.offsets,
-        by_id: &sorted,
-        commits: &table.commits,
+        offsets: &table.offsets()?,
+        entries: &table.entries()?,
     };
-    rows.put(&mut body);
     let meta = Meta {
         segment,
         covered,
         is_complete,
         kinds: table.kinds,
-        commits: narrow(table.commits.len()),
-        refs_bytes,
+        refs_bytes: 0,
     };
-    let mut bytes = meta.encode(crc32fast::hash(&body));
-    bytes.append(&mut body);
-    bytes
-}
-
-/// What a sidecar tells of records.
-pub(crate) struct Rows<'a> {
-    /// Of each record, by number.
-    pub(crate) offsets: &'a [u32],
-    /// The ids with the numbers of their records, in order.
-    pub(crate) by_id: &'a [(Id, u32)],
-    pub(crate) commits: &'a BTreeSet<Id>,
-}
-
-impl Rows<'_> {
-    fn put(&self, body: &mut Vec<u8>) {
-        let offsets = self.offsets.iter().map(|offset| offset.to_le_bytes());
-        body.extend(offsets.flatten());
-        for (id, _) in self.by_id {
-            body.extend_from_slice(id.as_bytes());
-        }
-        let numbers = self.by_id.iter().map(|(_, number)| number.to_le_bytes());
-        body.extend(numbers.flatten());
-        for id in self.commits {
-            body.extend_from_slice(id.as_bytes());
-        }
-    }
+    Ok(meta.with_rows(refs, &rows))
 }
 
 /// Encodes the sidecar of a segment that a collection wrote.
@@ -117,44 +142,74 @@ pub(crate) fn encode_kept(
     kinds: [KindStats; 4],
     rows: &Rows<'_>,
 ) -> Vec<u8> {
-    let mut body = Vec::new();
-    rows.put(&mut body);
     let meta = Meta {
         segment,
         covered,
         is_complete: true,
         kinds,
-        commits: narrow(rows.commits.len()),
         refs_bytes: 0,
     };
-    let mut bytes = meta.encode(crc32fast::hash(&body));
-    bytes.append(&mut body);
-    bytes
+    meta.with_rows(&BTreeMap::new(), rows)
 }
 
-/// Returns the ids with their positions, in the order of the ids.
-pub(crate) fn sorted_by_id(ids: &[Id]) -> Vec<(Id, u32)> {
-    let mut sorted: Vec<(Id, u32)> = ids.iter().copied().zip(0..).collect();
-    sorted.sort_unstable();
-    sorted
+/// What a sidecar tells of records.
+pub(crate) struct Rows<'a> {
+    /// Of each record, by number.
+    pub(crate) offsets: &'a [u32],
+    /// In order.
+    pub(crate) entries: &'a [Entry],
+}
+
+impl Rows<'_> {
+    fn put(&self, body: &mut Vec<u8>, has_gaps: bool) {
+        let offsets = self.offsets.iter().map(|offset| offset.to_le_bytes());
+        body.extend(offsets.flatten());
+        if has_gaps {
+            let mut numbers: Vec<u32> = self.entries.iter().map(|e| e.number()).collect();
+            numbers.sort_unstable();
+            body.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        }
+        for entry in self.entries {
+            body.extend_from_slice(&entry.prefix.to_le_bytes());
+            body.extend_from_slice(&entry.code.to_le_bytes());
+        }
+    }
 }
 
 impl Meta {
     pub(crate) const BYTES: usize = 120;
 
-    fn encode(&self, body_crc: u32) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(Self::BYTES);
+    fn with_rows(mut self, refs: &BTreeMap<String, Id>, rows: &Rows<'_>) -> Vec<u8> {
+        let mut front = Vec::new();
+        let changes = refs
+            .iter()
+            .map(|(name, id)| (name.as_str(), Target::Id(*id)));
+        encode_changes(&mut front, changes);
+        self.refs_bytes = narrow(front.len());
+        let mut body = Vec::with_capacity(self.body_bytes());
+        rows.put(&mut body, self.segment.is_sparse);
+        for block in body.chunks(BLOCK_BYTES) {
+            front.extend_from_slice(&crc32fast::hash(block).to_le_bytes());
+        }
+        let mut bytes = self.encode(crc32fast::hash(&front));
+        bytes.append(&mut front);
+        bytes.append(&mut body);
+        bytes
+    }
+
+    fn encode(&self, front_crc: u32) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.file_bytes());
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&self.segment.version().to_le_bytes());
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&self.segment.number.to_le_bytes());
         bytes.extend_from_slice(&self.segment.salt.to_le_bytes());
         for field in [
             self.covered.offset,
             self.covered.frames,
             self.covered.records,
-            self.commits,
             self.refs_bytes,
-            u32::from(self.is_complete),
+            u32::from(self.is_complete) | u32::from(self.segment.is_sparse) << 1,
+            0,
         ] {
             bytes.extend_from_slice(&field.to_le_bytes());
         }
@@ -162,24 +217,15 @@ impl Meta {
             bytes.extend_from_slice(&kind.objects.to_le_bytes());
             bytes.extend_from_slice(&kind.bytes.to_le_bytes());
         }
-        bytes.extend_from_slice(&body_crc.to_le_bytes());
+        bytes.extend_from_slice(&front_crc.to_le_bytes());
         let crc = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
         bytes
     }
 
-    /// Tells whether these are bytes of a sound sidecar of the segment with another salt.
-    pub(crate) fn is_stale(bytes: &[u8], segment: SegmentHeader) -> bool {
-        let checked = bytes.get(..CRC_AT).unwrap_or_default();
-        let stored = Reader::new(bytes, CRC_AT).u32();
-        stored == Some(crc32fast::hash(checked))
-            && Self::fields(bytes).is_some_and(|(meta, _)| {
-                meta.segment.number == segment.number && meta.segment.salt != segment.salt
-            })
-    }
-
-    /// Returns the front and the checksum of the rest.
-    fn decode(bytes: &[u8], segment: SegmentHeader) -> Result<(Self, u32), Damage> {
+    /// Returns the fixed front and the checksum of what follows before the body; `None` for a sidecar of
+    /// another version, which is as good as none.
+    fn decode(bytes: &[u8]) -> Result<Option<(Self, u32)>, Damage> {
         let front = bytes
             .first_chunk::<{ Self::BYTES }>()
             .ok_or_else(|| Damage::ends(bytes.len() as u64, "a sidecar's front"))?;
@@ -189,36 +235,26 @@ impl Meta {
         if stored != computed {
             return Err(Damage::crc(CRC_AT as u64, stored, computed));
         }
-        let (meta, body_crc) = Self::fields(front)
-            .ok_or_else(|| Damage::new(0, "a sidecar of version 1 or 2", "something else"))?;
-        if meta.segment != segment {
-            let expected = format!("the salt of segment {}", segment.number);
-            return Err(Damage::new(12, expected, "another one"));
+        let mut reader = Reader::new(front, 0);
+        if reader.take(8) != Some(MAGIC) {
+            return Err(Damage::new(0, "a sidecar", "something else"));
         }
-        Ok((meta, body_crc))
+        if reader.u32() != Some(VERSION) {
+            return Ok(None);
+        }
+        Ok(Self::fields(&mut reader))
     }
 
-    fn fields(bytes: &[u8]) -> Option<(Self, u32)> {
-        let mut reader = Reader::new(bytes, 0);
-        if reader.take(8)? != MAGIC {
-            return None;
-        }
-        let version = reader.u32()?;
-        let segment = SegmentHeader {
-            number: reader.u32()?,
-            salt: reader.u64()?,
-            is_sparse: version > 1,
-        };
-        if version != segment.version() {
-            return None;
-        }
+    fn fields(reader: &mut Reader<'_>) -> Option<(Self, u32)> {
+        let (number, salt) = (reader.u32()?, reader.u64()?);
         let covered = Position {
             offset: reader.u32()?,
             frames: reader.u32()?,
             records: reader.u32()?,
         };
-        let (commits, refs_bytes) = (reader.u32()?, reader.u32()?);
-        let is_complete = reader.u32()? == 1;
+        let (refs_bytes, flags) = (reader.u32()?, reader.u32()?);
+        // Four bytes are left for later.
+        reader.u32()?;
         let mut kinds = [KindStats::default(); 4];
         for kind in &mut kinds {
             *kind = KindStats {
@@ -226,12 +262,16 @@ impl Meta {
                 bytes: reader.u64()?,
             };
         }
+        let segment = SegmentHeader {
+            number,
+            salt,
+            is_sparse: flags & 2 != 0,
+        };
         let meta = Self {
             segment,
             covered,
-            is_complete,
+            is_complete: flags & 1 != 0,
             kinds,
-            commits,
             refs_bytes,
         };
         Some((meta, reader.u32()?))
@@ -241,86 +281,289 @@ impl Meta {
         self.covered.records as usize
     }
 
-    fn ids_start(&self) -> usize {
-        self.refs_bytes as usize + 4 * self.records()
+    /// Where in the body the numbers of records with gaps are.
+    fn numbers_start(&self) -> usize {
+        4 * self.records()
     }
 
-    fn commits_start(&self) -> usize {
-        self.ids_start() + 36 * self.records()
+    /// Where in the body the entries are.
+    fn entries_start(&self) -> usize {
+        let gaps = usize::from(self.segment.is_sparse);
+        self.numbers_start() + 4 * gaps * self.records()
     }
 
-    pub(crate) fn body_bytes(&self) -> usize {
-        self.commits_start() + Id::BYTES * self.commits as usize
+    fn body_bytes(&self) -> usize {
+        self.entries_start() + ENTRY_BYTES * self.records()
     }
 
-    /// Where in the file the sorted ids start.
-    pub(crate) fn ids_at(&self) -> u64 {
-        (Self::BYTES + self.ids_start()) as u64
+    fn blocks(&self) -> usize {
+        self.body_bytes().div_ceil(BLOCK_BYTES)
     }
 
-    /// Where in the file the ids of commits start, and how many there are.
-    pub(crate) fn commits_at(&self) -> (u64, u32) {
-        ((Self::BYTES + self.commits_start()) as u64, self.commits)
+    fn body_start(&self) -> usize {
+        Self::BYTES + self.refs_bytes as usize + 4 * self.blocks()
+    }
+
+    /// How long the file is.
+    pub(crate) fn file_bytes(&self) -> usize {
+        self.body_start() + self.body_bytes()
     }
 }
 
 impl Sidecar {
-    /// Checks the bytes of a sidecar.
-    pub(crate) fn decode(bytes: Vec<u8>, segment: SegmentHeader) -> Result<Self, Damage> {
-        let (meta, body_crc) = Meta::decode(&bytes, segment)?;
-        let mut body = bytes;
-        body.drain(..Meta::BYTES);
-        if body.len() != meta.body_bytes() {
-            let expected = format!("{} bytes in the sidecar's body", meta.body_bytes());
-            let found = body.len().to_string();
-            return Err(Damage::new(Meta::BYTES as u64, expected, found));
+    /// Takes the bytes of a segment's sidecar and checks their front. `None` when they are the sidecar
+    /// of the segment as it was before a collection, or of another version.
+    pub(crate) fn open(bytes: Bytes, segment: SegmentHeader) -> Result<Option<Self>, Damage> {
+        let Some(sidecar) = Self::believe(bytes)? else {
+            return Ok(None);
+        };
+        let found = sidecar.meta.segment;
+        if found.number == segment.number && found.salt != segment.salt {
+            return Ok(None);
         }
-        let crc = crc32fast::hash(&body);
-        if crc != body_crc {
-            return Err(Damage::crc(Meta::BYTES as u64, body_crc, crc));
+        if found != segment {
+            let expected = format!("the sidecar of segment {}", segment.number);
+            return Err(Damage::new(12, expected, "another one"));
         }
-        Ok(Self { meta, body })
+        Ok(Some(sidecar))
+    }
+
+    /// As [`open`](Self::open), believing what it says of its segment. `None` for another version.
+    pub(crate) fn believe(bytes: Bytes) -> Result<Option<Self>, Damage> {
+        let Some((meta, front_crc)) = Meta::decode(&bytes)? else {
+            return Ok(None);
+        };
+        if bytes.len() != meta.file_bytes() {
+            let expected = format!("a sidecar of {} bytes", meta.file_bytes());
+            return Err(Damage::new(0, expected, bytes.len().to_string()));
+        }
+        let front = bytes.get(Meta::BYTES..meta.body_start());
+        let crc = crc32fast::hash(front.unwrap_or_default());
+        if crc != front_crc {
+            return Err(Damage::crc(Meta::BYTES as u64, front_crc, crc));
+        }
+        let words = meta.blocks().div_ceil(64);
+        let checked = std::iter::repeat_with(AtomicU64::default).take(words);
+        Ok(Some(Self {
+            meta,
+            bytes,
+            checked: checked.collect(),
+        }))
     }
 
     pub(crate) fn refs(&self) -> Option<Vec<RefChange>> {
-        let bytes = self.body.get(..self.meta.refs_bytes as usize)?;
+        let front = self.bytes.get(Meta::BYTES..)?;
+        let bytes = front.get(..self.meta.refs_bytes as usize)?;
         decode_changes(&mut Reader::new(bytes, 0), &[])
     }
 
-    pub(crate) fn offsets(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.numbers_at(self.meta.refs_bytes as usize)
+    /// How many records there are.
+    pub(crate) fn len(&self) -> usize {
+        self.meta.records()
     }
 
-    /// The ids in their order.
-    pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = Id> + '_ {
-        self.ids_from(self.meta.ids_start(), self.meta.records())
+    /// Returns which of the records, in their order, has this number. With gaps, a binary search.
+    pub(crate) fn row(&self, number: u32) -> Result<Option<usize>, Damage> {
+        if !self.meta.segment.is_sparse {
+            let row = number as usize;
+            return Ok((row < self.len()).then_some(row));
+        }
+        let row = search::first_at_least(self.len(), number, |row| self.number(row))?;
+        Ok((row < self.len() && self.number(row)? == number).then_some(row))
     }
 
-    /// The record numbers, in the order of [`ids`](Self::ids).
-    pub(crate) fn numbers(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.numbers_at(self.meta.ids_start() + Id::BYTES * self.meta.records())
+    /// Returns the number of a record.
+    pub(crate) fn number(&self, row: usize) -> Result<u32, Damage> {
+        match self.meta.segment.is_sparse {
+            true => self.u32_at(self.meta.numbers_start() + 4 * row),
+            false => Ok(narrow(row)),
+        }
     }
 
-    pub(crate) fn commits(&self) -> impl ExactSizeIterator<Item = Id> + '_ {
-        self.ids_from(self.meta.commits_start(), self.meta.commits as usize)
+    /// Returns where the record in a row starts.
+    pub(crate) fn offset(&self, row: usize) -> Result<u32, Damage> {
+        self.u32_at(4 * row)
     }
 
-    fn section(&self, start: usize, bytes: usize) -> &[u8] {
-        self.body.get(start..start + bytes).unwrap_or_default()
+    /// Returns where the record in a row starts and where the next one does, or what is covered ends.
+    pub(crate) fn span(&self, row: usize) -> Result<(u32, u32), Damage> {
+        let next = match row + 1 < self.len() {
+            true => self.offset(row + 1)?,
+            false => self.meta.covered.offset,
+        };
+        Ok((self.offset(row)?, next))
     }
 
-    fn numbers_at(&self, start: usize) -> impl ExactSizeIterator<Item = u32> + '_ {
-        let section = self.section(start, 4 * self.meta.records());
-        let (chunks, _) = section.as_chunks::<4>();
-        chunks.iter().map(|chunk| u32::from_le_bytes(*chunk))
+    /// Returns an entry, in the order of the ids.
+    pub(crate) fn entry(&self, index: usize) -> Result<Entry, Damage> {
+        let at = self.meta.entries_start() + ENTRY_BYTES * index;
+        let prefix = self.u32_at(at)?;
+        let code = self.u32_at(at + 4)?;
+        Ok(Entry { prefix, code })
     }
 
-    fn ids_from(&self, start: usize, count: usize) -> impl ExactSizeIterator<Item = Id> + '_ {
-        let section = self.section(start, Id::BYTES * count);
-        let (chunks, _) = section.as_chunks::<{ Id::BYTES }>();
-        chunks.iter().map(|chunk| Id::from_bytes(*chunk))
+    /// Returns the index of the first entry whose prefix is not below this one. Touches about two
+    /// cache lines.
+    pub(crate) fn first_entry(&self, prefix: u32) -> Result<usize, Damage> {
+        search::near_guess(self.len(), prefix, |index| {
+            self.u32_at(self.meta.entries_start() + ENTRY_BYTES * index)
+        })
+    }
+
+    /// Appends the numbers of the records whose ids begin as this one, last ones first.
+    pub(crate) fn candidates(&self, id: &Id, out: &mut Vec<u32>) -> Result<(), Damage> {
+        let prefix = prefix(id);
+        let start = out.len();
+        for index in self.first_entry(prefix)?..self.len() {
+            let entry = self.entry(index)?;
+            if entry.prefix != prefix {
+                break;
+            }
+            if !entry.is_remnant() {
+                out.push(entry.number());
+            }
+        }
+        if let Some(found) = out.get_mut(start..) {
+            found.reverse();
+        }
+        Ok(())
+    }
+
+    /// Tells whether a record has no object of its own: those come first, in the order of their numbers,
+    /// among objects whose ids begin with four zeros.
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, Damage> {
+        if !self.meta.segment.is_sparse {
+            return Ok(false);
+        }
+        let count = self.first_entry(1)?;
+        let index =
+            search::first_at_least(count, number, |index| self.entry(index).map(Entry::number))?;
+        let entry = match index < count {
+            true => self.entry(index)?,
+            false => return Ok(false),
+        };
+        Ok(entry.number() == number && entry.is_remnant())
+    }
+
+    /// Returns all entries, in the order of the ids.
+    pub(crate) fn entries(&self) -> Result<Vec<Entry>, Damage> {
+        (0..self.len()).map(|index| self.entry(index)).collect()
+    }
+
+    /// Returns the offsets of all records.
+    pub(crate) fn offsets(&self) -> Result<Vec<u32>, Damage> {
+        (0..self.len()).map(|row| self.offset(row)).collect()
+    }
+
+    /// Checks all that was not looked at yet.
+    pub(crate) fn check(&self) -> Result<(), Damage> {
+        (0..self.meta.blocks()).try_for_each(|block| self.check_block(block))
+    }
+
+    fn u32_at(&self, at: usize) -> Result<u32, Damage> {
+        let block = at / BLOCK_BYTES;
+        let word = self.checked.get(block / 64);
+        let is_checked = word.is_some_and(|w| w.load(Ordering::Relaxed) >> (block % 64) & 1 == 1);
+        if !is_checked {
+            self.check_block(block)?;
+        }
+        let start = self.meta.body_start() + at;
+        let bytes = self.bytes.get(start..).and_then(|rest| rest.first_chunk());
+        let missing = || Damage::ends(start as u64, "a row of the sidecar");
+        bytes
+            .map(|bytes| u32::from_le_bytes(*bytes))
+            .ok_or_else(missing)
+    }
+
+    #[cold]
+    fn check_block(&self, block: usize) -> Result<(), Damage> {
+        let crcs = Meta::BYTES + self.meta.refs_bytes as usize;
+        let stored = Reader::new(&self.bytes, crcs + 4 * block).u32();
+        let start = self.meta.body_start() + block * BLOCK_BYTES;
+        let end = (start + BLOCK_BYTES).min(self.bytes.len());
+        let bytes = self.bytes.get(start..end).unwrap_or_default();
+        let computed = crc32fast::hash(bytes);
+        if bytes.is_empty() || stored != Some(computed) {
+            let stored = stored.unwrap_or_default();
+            return Err(Damage::crc(start as u64, stored, computed));
+        }
+        if let Some(word) = self.checked.get(block / 64) {
+            word.fetch_or(1 << (block % 64), Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 
 const MAGIC: &[u8; 8] = b"irmnside";
+const VERSION: u32 = 3;
 const CRC_AT: usize = Meta::BYTES - 4;
+const ENTRY_BYTES: usize = 8;
+/// Marks commits among entries. No segment has room for so many records.
+const COMMIT: u32 = 1 << 31;
+/// Marks records without an object.
+const REMNANT: u32 = 1 << 30;
+/// So much has a checksum of its own: what a page fault brings.
+const BLOCK_BYTES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use irmin_core::Kind;
+
+    use super::*;
+
+    const HEADER: SegmentHeader = SegmentHeader {
+        number: 3,
+        salt: 7,
+        is_sparse: false,
+    };
+
+    fn id(number: u32) -> Id {
+        Id::of(&number.to_le_bytes())
+    }
+
+    fn sidecar(records: u32) -> Sidecar {
+        let mut table = Table::default();
+        for number in 0..records {
+            table.push(100 + number, id(number), Kind::Blob, 1);
+        }
+        let covered = Position {
+            offset: 100 + records,
+            frames: 1,
+            records,
+        };
+        let bytes = encode(HEADER, covered, true, &table, &BTreeMap::new()).unwrap();
+        Sidecar::open(bytes.into(), HEADER).unwrap().unwrap()
+    }
+
+    fn blocks_checked(sidecar: &Sidecar) -> u32 {
+        let words = sidecar.checked.iter();
+        words.map(|w| w.load(Ordering::Relaxed).count_ones()).sum()
+    }
+
+    #[test]
+    fn a_look_up_checks_a_block_or_two() {
+        for number in [0, 1, 77_777, 99_999] {
+            let sidecar = sidecar(100_000);
+            assert_eq!(blocks_checked(&sidecar), 0);
+            assert_eq!(sidecar.span(number as usize).unwrap().0, 100 + number);
+            assert!(blocks_checked(&sidecar) <= 2);
+            let mut found = Vec::new();
+            sidecar.candidates(&id(number), &mut found).unwrap();
+            assert!(found.contains(&number));
+            assert!(
+                blocks_checked(&sidecar) <= 5,
+                "{}",
+                blocks_checked(&sidecar)
+            );
+        }
+    }
+
+    #[test]
+    fn an_object_takes_twelve_bytes() {
+        let bytes = sidecar(100_000).bytes.len() - sidecar(0).bytes.len();
+        assert_eq!(
+            bytes,
+            12 * 100_000 + 4 * (1_200_000_usize.div_ceil(BLOCK_BYTES))
+        );
+    }
+}

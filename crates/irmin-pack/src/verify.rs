@@ -1,21 +1,23 @@
 //! Reading all and believing nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use irmin_core::{Id, Kind, StoreError, VerifyProgress, VerifyReport};
 
+use crate::chain::Whole;
 use crate::collect::bits::Bits;
 use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
 use crate::log::Log;
+use crate::older::missing;
 use crate::place::Place;
-use crate::scan::{self, Position, Scan};
-use crate::sealed::{not_complete, read_sidecar};
+use crate::replay::not_complete;
+use crate::scan::{self, Position, Scan, Visit};
 use crate::segment::SegmentHeader;
-use crate::sidecar::Sidecar;
+use crate::sidecar::{Entry, Sidecar, prefix};
 use crate::stats::get;
 use crate::store::Inner;
 
@@ -43,7 +45,7 @@ impl Log {
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         // A handle that only reads looks at what it has followed: more may just be written.
-        let followed = (!self.may_write).then(|| Arc::clone(&state.active.file));
+        let followed = (!self.home.may_write).then(|| Arc::clone(&state.active.file));
         let newest_end = state.active.written.offset;
         drop(state);
         let mut verifier = Verifier {
@@ -88,9 +90,35 @@ struct Verifier<'a> {
 #[derive(Default)]
 struct Seen {
     offsets: Vec<u32>,
-    /// The ids with the numbers of their records.
-    by_id: Vec<(Id, u32)>,
-    commits: Vec<Id>,
+    entries: Vec<Entry>,
+    /// What objects are made from and could not be read, with the reason.
+    lost: HashMap<Place, String>,
+}
+
+struct Reading<'a, 'b> {
+    verifier: &'a mut Verifier<'b>,
+    scan: &'a Scan<'a>,
+    seen: Seen,
+}
+
+impl Visit for Reading<'_, '_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let log = self.verifier.log;
+        let base = log.base(place);
+        match base.and_then(|base| base.ok_or_else(|| missing(place, &log.layout))) {
+            Ok(base) => Ok(Some(base)),
+            Err(error) if is_of_files(&error) => {
+                self.seen.lost.insert(place, error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn frame(&mut self, at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
+        self.verifier.frame(self.scan, at, frame, &mut self.seen);
+        Ok(())
+    }
 }
 
 impl Verifier<'_> {
@@ -127,15 +155,11 @@ impl Verifier<'_> {
 
     /// Notes what is wrong with the files and passes on what is wrong with reading them.
     fn problem(&mut self, error: StoreError) -> Result<(), StoreError> {
-        match error {
-            StoreError::Io { ref source, .. } if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(error)
-            }
-            error => {
-                self.report.problems.push(error);
-                Ok(())
-            }
+        if !is_of_files(&error) {
+            return Err(error);
         }
+        self.report.problems.push(error);
+        Ok(())
     }
 
     fn frames(
@@ -157,14 +181,16 @@ impl Verifier<'_> {
             header,
             end,
         };
-        let mut seen = Seen::default();
         self.records.insert(header.number, Bits::default());
-        let scanned = scan.run(Position::START, &mut |position, frame| {
-            self.frame(&scan, position, frame, &mut seen);
-            Ok(())
-        })?;
+        let mut reading = Reading {
+            verifier: self,
+            scan: &scan,
+            seen: Seen::default(),
+        };
+        let scanned = scan.run(Position::START, &mut reading)?;
+        let seen = reading.seen;
         self.report.bytes += u64::from(end);
-        let is_damaged = scanned.damage.is_some();
+        let is_damaged = scanned.damage.is_some() || !seen.lost.is_empty();
         let lost_end = not_complete(scanned.last, end).filter(|_| !is_newest);
         if let Some(damage) = scanned.damage.or(lost_end) {
             self.report.problems.push(damage.at(&path));
@@ -185,12 +211,22 @@ impl Verifier<'_> {
         }
         let numbers = frame.numbers.iter().zip(&frame.ids);
         for ((offset, record), (number, id)) in frame.records.iter().zip(numbers) {
-            self.report.objects += 1;
             seen.offsets.push(*offset);
-            seen.by_id.push((*id, *number));
-            if record.kind == Kind::Commit {
+            if record.is_remnant {
+                seen.entries.push(Entry::remnant(*number));
+                continue;
+            }
+            let is_commit = record.kind == Kind::Commit;
+            let entry = Entry::new(prefix(id), *number, is_commit);
+            seen.entries.push(entry);
+            self.report.objects += 1;
+            if let Some(delta) = record.delta.filter(|_| *id == Id::NULL) {
+                let damage = seen.without_base(Place::of(delta.base), *offset);
+                self.report.problems.push(damage.at(scan.path));
+                continue;
+            }
+            if is_commit {
                 self.report.commits += 1;
-                seen.commits.push(*id);
                 if let Some(is_there) = self.targets.get_mut(id) {
                     *is_there = true;
                 }
@@ -250,8 +286,7 @@ impl Verifier<'_> {
         is_newest: bool,
     ) -> Result<(), StoreError> {
         let path = self.log.layout.sidecar(header.number);
-        let files = &*self.log.options.files;
-        let damage = match read_sidecar(files, &self.log.layout, header)? {
+        let damage = match self.log.home.sidecar(header)? {
             // It is made again when it is needed.
             None => None,
             Some(Err(damage)) => Some(damage),
@@ -263,7 +298,7 @@ impl Verifier<'_> {
             {
                 None
             }
-            Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest),
+            Some(Ok(sidecar)) => compare(&sidecar, seen, end, is_newest).err(),
         };
         if let Some(damage) = damage {
             self.report.problems.push(damage.at(&path));
@@ -294,31 +329,47 @@ impl Verifier<'_> {
     }
 }
 
+impl Seen {
+    fn without_base(&self, base: Place, offset: u32) -> Damage {
+        let (number, segment) = (base.number, base.segment);
+        let expected = format!("record {number} in segment {segment}, which this one is made from");
+        let reason = self.lost.get(&base);
+        let found = reason.map_or("one that cannot be made either", String::as_str);
+        Damage::new(u64::from(offset), expected, found)
+    }
+}
+
+/// Whether something is wrong with the files, and not with reading them.
+fn is_of_files(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Io { source, .. } if source.kind() != std::io::ErrorKind::NotFound)
+}
+
 /// Compares a sidecar with the segment, as far as it covers it.
-fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Option<Damage> {
+fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Result<(), Damage> {
+    sidecar.check()?;
     let covered = sidecar.meta.covered;
     let records = covered.records as usize;
-    let wrong = |what: &str| Some(Damage::new(0, what, "other ones"));
+    let wrong = |what: &str| Err(Damage::new(0, what, "other ones"));
     if covered.offset > end.offset || !is_newest && covered != end {
         return wrong("the positions of the segment");
     }
-    let offsets = seen.offsets.get(..records).unwrap_or_default();
-    if !sidecar.offsets().eq(offsets.iter().copied()) {
+    if Some(&*sidecar.offsets()?) != seen.offsets.get(..records) {
         return wrong("the offsets of the segment's records");
     }
-    let mut sorted = seen.by_id.get(..records).unwrap_or_default().to_vec();
-    sorted.sort_unstable();
-    if !sidecar.ids().zip(sidecar.numbers()).eq(sorted) {
+    let mut sorted = seen.entries.get(..records).unwrap_or_default().to_vec();
+    sorted.sort_unstable_by_key(|entry| entry.sort_key());
+    if sidecar.entries()? != sorted {
         return wrong("the ids of the segment's records");
     }
-    let mut commits = seen.commits.clone();
-    commits.sort_unstable();
-    commits.dedup();
-    let is_listed = |id: &Id| commits.binary_search(id).is_ok();
-    if !is_newest && !sidecar.commits().eq(commits.iter().copied())
-        || !sidecar.commits().all(|id| is_listed(&id))
-    {
-        return wrong("the ids of the segment's commits");
+    for (row, entry) in by_number(sorted).into_iter().enumerate() {
+        if sidecar.number(row)? != entry.number() {
+            return wrong("the numbers of the segment's records");
+        }
     }
-    None
+    Ok(())
+}
+
+fn by_number(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_unstable_by_key(|entry| entry.number());
+    entries
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use irmin_core::{Key, Locator, Object, RefEdit, RefOutcome, StoreError};
+use irmin_core::{Key, Object, RefEdit, RefOutcome, StoreError};
 
 use crate::active::Active;
+use crate::bases::Scratch;
 use crate::damage;
 use crate::frame::FrameKind;
 use crate::lock::{lock, read, write};
@@ -26,7 +27,7 @@ impl Inner {
             self.need_version_2()?;
         }
         let _turn = self.queue.enter(self.options.writers_max)?;
-        let mut links = lock(&self.writer);
+        let mut scratch = lock(&self.writer);
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
         for object in objects {
@@ -40,7 +41,7 @@ impl Inner {
                     self.collection.touch(place);
                     place
                 }
-                _ => self.append(object, &mut links)?,
+                _ => self.append(object, &mut scratch)?,
             };
             keys.push(Key {
                 id: object.id,
@@ -89,6 +90,10 @@ impl Inner {
             drop(state);
             add(&self.counters.syncs, 1);
             file.sync().map_err(damage::io("sync", &path))?;
+            let active = &read(&self.state).active;
+            if Arc::ptr_eq(&active.file, &file) {
+                active.is_durable_to(narrow64(end - active.base));
+            }
             Ok(end)
         })
     }
@@ -163,20 +168,22 @@ impl Inner {
         Ok(())
     }
 
-    fn append(
-        &self,
-        object: &Object<'_>,
-        links: &mut Vec<Option<Locator>>,
-    ) -> Result<Place, StoreError> {
+    fn append(&self, object: &Object<'_>, scratch: &mut Scratch) -> Result<Place, StoreError> {
         self.make_room(record::length_max(object))?;
         self.write_if_full()?;
-        links.clear();
+        scratch.links.clear();
         for (index, link) in object.links.iter().enumerate() {
-            links.push(self.link(object, index, link, SEGMENTS_SEARCHED)?);
+            let link = self.link(object, index, link, SEGMENTS_SEARCHED)?;
+            scratch.links.push(link);
         }
+        let base = self.base_of(object, scratch)?;
         let mut state = write(&self.state);
-        let place = state.active.push(object, links);
+        let place = state.active.next_place();
+        let (links, delta) = scratch.form(object, base, place);
+        let depth = delta.map_or(0, |(delta, _)| delta.depth);
+        state.active.push(object, links, delta);
         drop(state);
+        scratch.remember(place, object, depth);
         self.write_if_full()?;
         Ok(place)
     }
@@ -347,7 +354,7 @@ impl Inner {
                 is_complete,
                 &active.table,
                 &state.refs,
-            );
+            )?;
             (active.header, bytes)
         };
         let result = sidecar::write(&*self.options.files, &self.layout, &bytes, header.number);

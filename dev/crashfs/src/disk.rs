@@ -56,6 +56,8 @@ pub(crate) struct Content {
     pub(crate) written: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<Change>,
+    /// So many bytes are mapped, and must stay what they are.
+    mapped: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -74,11 +76,13 @@ enum NameChange {
 
 impl Content {
     pub(crate) fn write(&mut self, offset: usize, bytes: &[u8]) {
+        assert!(offset >= self.mapped, "what is mapped is never changed");
         write(&mut self.written, offset, bytes);
         self.pending.push(Change::Write(offset, bytes.to_vec()));
     }
 
     pub(crate) fn truncate(&mut self, length: usize) {
+        assert!(length >= self.mapped, "what is mapped is never cut off");
         self.written.resize(length, 0);
         self.pending.push(Change::Truncate(length));
     }
@@ -86,6 +90,20 @@ impl Content {
     pub(crate) fn sync(&mut self) {
         self.durable.clone_from(&self.written);
         self.pending.clear();
+    }
+
+    /// Returns the first bytes, which must be durable and stay as they are from now on.
+    pub(crate) fn map(&mut self, length: usize) -> Option<Vec<u8>> {
+        let bytes = self.written.get(..length)?;
+        let is_durable = self.durable.get(..length) == Some(bytes);
+        assert!(is_durable, "only what is durable is mapped");
+        self.mapped = self.mapped.max(length);
+        Some(bytes.to_vec())
+    }
+
+    /// Forgets what was mapped, as its process is dead.
+    pub(crate) fn unmap(&mut self) {
+        self.mapped = 0;
     }
 
     /// Replaces the content in both images.
@@ -112,6 +130,7 @@ impl Content {
             written: bytes.clone(),
             durable: bytes,
             pending: Vec::new(),
+            mapped: 0,
         }
     }
 }
@@ -201,7 +220,10 @@ impl Disk {
 
     /// Returns what another process finds when the one that held the locks is dead.
     pub(crate) fn after_kill(&self) -> Self {
+        let mut files = self.files.clone();
+        files.iter_mut().for_each(Content::unmap);
         Self {
+            files,
             locked: BTreeSet::new(),
             cut_at: None,
             fail_next: None,

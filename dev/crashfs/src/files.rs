@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use irmin_pack::{File, Files};
+use irmin_pack::{File, Files, Map};
 
 use crate::disk::{Disk, Operation};
 
@@ -401,6 +401,15 @@ impl File for CrashFile {
         let disk = self.disk.begin_reading()?;
         let content = disk.files.get(self.number).ok_or_else(not_found)?;
         Ok(content.written.len() as u64)
+    }
+
+    fn map(&self, length: u64) -> io::Result<Option<Map>> {
+        let mut disk = self.disk.begin_reading()?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let content = disk.files.get_mut(self.number);
+        let bytes = content.and_then(|content| content.map(length));
+        let bytes = bytes.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(Some(bytes.into()))
     }
 
     fn try_lock(&self) -> io::Result<bool> {

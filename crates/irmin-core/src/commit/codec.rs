@@ -20,7 +20,7 @@ const COMMITTER_FOLLOWS: u8 = 1;
 
 pub(super) fn encode(commit: &CommitData) -> Result<Vec<u8>, CommitError> {
     let info = &commit.info;
-    let mut out = Vec::with_capacity(160 + commit.parents.len() * Id::BYTES + info.message.len());
+    let mut out = Vec::with_capacity(encoded_len(commit));
     out.extend_from_slice(&[VERSION, Kind::Commit.code()]);
     out.extend_from_slice(commit.tree.id.as_bytes());
     put_count(
@@ -51,7 +51,34 @@ pub(super) fn encode(commit: &CommitData) -> Result<Vec<u8>, CommitError> {
         put_long(&mut out, "value of an extra header", value)?;
     }
     put_long(&mut out, "message", &info.message)?;
+    debug_assert_eq!(out.len(), encoded_len(commit));
     Ok(out)
+}
+
+/// Returns how long the encoding will be. A vector with room for more would be copied, or get a
+/// header of its own, when it becomes `Bytes`.
+fn encoded_len(commit: &CommitData) -> usize {
+    let info = &commit.info;
+    let signature = |signature: &Signature| {
+        let text = signature.name().len() + signature.email().len();
+        2 * size_of::<u16>() + text + size_of::<i64>() + size_of::<i16>()
+    };
+    let committer = match info.committer == info.author {
+        true => 0,
+        false => signature(&info.committer),
+    };
+    let headers = info.extra.iter();
+    let headers =
+        headers.map(|(key, value)| size_of::<u16>() + key.len() + size_of::<u32>() + value.len());
+    let ids = (1 + commit.parents.len()) * Id::BYTES;
+    let counts = 2 * size_of::<u16>() + size_of::<u32>();
+    2 + ids
+        + counts
+        + signature(&info.author)
+        + 1
+        + committer
+        + headers.sum::<usize>()
+        + info.message.len()
 }
 
 fn put_signature(out: &mut Vec<u8>, signature: &Signature) -> Result<(), CommitError> {

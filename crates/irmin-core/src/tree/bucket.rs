@@ -4,7 +4,7 @@
 //! writing encodes nothing. What points elsewhere (directories, large blobs) has, beside the bytes,
 //! a [`Sub`] in the order of the entries; its id inside the bytes is only right in stored objects.
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +13,8 @@ use super::blob::{BlobCell, INLINE_BYTES_MAX, Mode};
 use super::chunks::CHUNKED_BYTES_MIN;
 use super::link::{Link, Place, Places};
 use super::origin::Origin;
+use super::rows::{BucketRef, Slots};
+use super::run::{Run, replace, with_replaced};
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::{Id, Kind};
@@ -22,9 +24,9 @@ pub(crate) const BUCKET_ENTRIES_MAX: usize = 32;
 /// The byte that tells a bucket from an inner node.
 pub(super) const SHAPE_BUCKET: u8 = 0;
 /// Version, kind, shape and number of entries.
-const HEAD_BYTES: usize = 4;
+pub(super) const HEAD_BYTES: usize = 4;
 /// Length of name, tag, length of value.
-const ROW_BYTES: usize = 3;
+pub(super) const ROW_BYTES: usize = 3;
 /// A bucket without entries, as almost every inner node has one.
 const EMPTY: [u8; HEAD_BYTES] = {
     let [version, kind] = header(Kind::Node);
@@ -55,68 +57,25 @@ pub(crate) enum Value {
     Dir(Arc<Link>),
 }
 
-/// An entry seen in place.
-#[derive(Clone, Copy)]
-pub(crate) struct Slot<'a> {
-    /// The part of the name that this bucket keeps.
-    pub(super) suffix: &'a [u8],
-    pub(super) class: Class,
-    pub(super) mode: Mode,
-    /// Where the value lies in the bucket's bytes.
-    value: (usize, usize),
-    bucket: &'a Bucket,
-    sub: usize,
-}
-
-impl<'a> Slot<'a> {
-    /// Returns the bytes of an inline value, shared with the bucket.
-    pub(super) fn inline(&self) -> Bytes {
-        self.bucket.bytes.slice(self.value.0..self.value.1)
-    }
-
-    /// Returns the value's encoding without sharing.
-    pub(super) fn raw(&self) -> &'a [u8] {
-        &self.bucket.bytes[self.value.0..self.value.1]
-    }
-
-    /// Tells whether the bucket is as it was loaded: an id in the value's encoding is right then.
-    pub(super) const fn is_loaded(&self) -> bool {
-        self.bucket.origin.is_none()
-    }
-
-    pub(super) fn sub(&self) -> Option<&'a Sub> {
-        if self.class == Class::Inline {
-            None
-        } else {
-            self.bucket.subs.get(self.sub)
-        }
-    }
-
-    pub(super) fn to_value(self) -> Value {
-        match self.sub() {
-            None => Value::Inline(self.mode, self.inline()),
-            Some(Sub::Blob(cell)) => Value::Blob(self.mode, Arc::clone(cell)),
-            Some(Sub::Dir(link)) => Value::Dir(Arc::clone(link)),
-        }
-    }
-}
-
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
-    bytes: Bytes,
+    bytes: Run,
     subs: Vec<Sub>,
     /// Unless the bucket is as it was loaded.
     origin: Option<Box<Origin>>,
+    /// It is being changed once more since it was loaded, stored or made.
+    changes_again: bool,
 }
 
 impl Bucket {
     /// Returns what stands for a bucket where there is none.
     pub(super) const fn empty() -> Self {
         Self {
-            bytes: Bytes::from_static(&EMPTY),
+            bytes: Run::Shared(Bytes::from_static(&EMPTY)),
             subs: Vec::new(),
             origin: None,
+            changes_again: false,
         }
     }
 
@@ -127,23 +86,39 @@ impl Bucket {
         let (mut rows, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new());
         let mut subs = Vec::new();
         for (suffix, value) in entries {
-            let start = values.len();
-            let tag = put_value(&mut values, &value);
-            rows.extend([byte(suffix.as_ref().len()), tag, byte(values.len() - start)]);
+            let encoded = value.encoded();
+            rows.extend([
+                byte(suffix.as_ref().len()),
+                value.tag(),
+                byte(encoded.len()),
+            ]);
             names.extend_from_slice(suffix.as_ref());
+            values.extend_from_slice(&encoded);
+            drop(encoded);
             subs.extend(value.into_sub());
         }
         let [version, kind] = header(Kind::Node);
         let head = [version, kind, SHAPE_BUCKET, byte(rows.len() / ROW_BYTES)];
         Self {
-            bytes: [&head[..], &rows, &names, &values].concat().into(),
+            bytes: Run::Shared([&head[..], &rows, &names, &values].concat().into()),
             subs,
             origin: Some(Box::default()),
+            changes_again: false,
         }
     }
 
+    /// Sees the bucket in place.
+    #[inline]
+    pub(super) fn by_ref(&self) -> BucketRef<'_> {
+        let shared = match &self.bytes {
+            Run::Shared(bytes) => Some(bytes),
+            Run::Own(_) => None,
+        };
+        BucketRef::new(&self.bytes, shared, &self.subs)
+    }
+
     pub(super) fn len(&self) -> usize {
-        usize::from(self.bytes[HEAD_BYTES - 1])
+        self.by_ref().len()
     }
 
     pub(super) fn subs(&self) -> &[Sub] {
@@ -161,117 +136,101 @@ impl Bucket {
     /// Notes that the bucket is about to be changed; `place` is where it is stored if it has no
     /// origin.
     pub(super) fn will_change(&mut self, place: Option<Place>) {
-        self.origin = Some(Origin::changed(
-            self.origin.take(),
-            place,
-            Some(&self.bytes),
-        ));
+        let origin = self.origin.take();
+        self.changes_again = origin
+            .as_ref()
+            .is_some_and(|origin| origin.place().is_none());
+        let own = (!self.changes_again).then(|| self.bytes.share());
+        self.origin = Some(Origin::changed(origin, place, own));
     }
 
     /// Visits the entries in order.
     pub(super) fn slots(&self) -> Slots<'_> {
-        let names = HEAD_BYTES + self.len() * ROW_BYTES;
-        let rows = self.bytes[HEAD_BYTES..names].as_chunks::<ROW_BYTES>().0;
-        let names_len: usize = rows.iter().map(|row| usize::from(row[0])).sum();
-        Slots {
-            bucket: self,
-            rows,
-            name: names,
-            value: names + names_len,
-            sub: 0,
-        }
-    }
-
-    /// Finds the entry whose name ends with `suffix`.
-    pub(super) fn find(&self, suffix: &[u8]) -> Option<Slot<'_>> {
-        let is_sought = |slot: &Slot<'_>| {
-            // Names that lie together differ at their ends: this spares most comparisons.
-            slot.suffix.last() == suffix.last() && slot.suffix == suffix
-        };
-        self.slots().find(is_sought)
+        self.by_ref().slots()
     }
 
     /// Adds or replaces an entry; tells whether it is new.
     pub(super) fn put(&mut self, suffix: &[u8], value: Value) -> bool {
-        let mut value_bytes = Vec::new();
-        let tag = put_value(&mut value_bytes, &value);
-        let mut at = At::start(self);
-        let mut found = None;
-        for slot in self.slots() {
-            match slot.suffix.cmp(suffix) {
-                Ordering::Less => at = at.after(&slot),
-                Ordering::Equal => found = Some(at.after(&slot)),
-                Ordering::Greater => break,
-            }
-        }
-        let row = [byte(suffix.len()), tag, byte(value_bytes.len())];
-        self.splice(
-            at,
-            found.unwrap_or(at),
-            Some((row, suffix, &value_bytes)),
-            value.into_sub(),
-        );
-        found.is_none()
+        let (from, to) = self.range(suffix);
+        let tag = value.tag();
+        let encoded = value.encoded();
+        let row = [byte(suffix.len()), tag, byte(encoded.len())];
+        let is_new = from.row == to.row;
+        let count = self.len() + usize::from(is_new);
+        self.splice(from, to, count, [&row, suffix, &encoded]);
+        drop(encoded);
+        self.subs.splice(from.sub..to.sub, value.into_sub());
+        is_new
     }
 
     /// Removes an entry; tells whether it was there.
     pub(super) fn remove(&mut self, suffix: &[u8]) -> bool {
-        let mut at = At::start(self);
-        for slot in self.slots() {
-            let next = at.after(&slot);
-            if slot.suffix == suffix {
-                self.splice(at, next, None, None);
-                return true;
-            }
-            at = next;
+        let (from, to) = self.range(suffix);
+        if from.row == to.row {
+            return false;
         }
-        false
+        self.splice(from, to, self.len() - 1, [&[]; 3]);
+        self.subs.drain(from.sub..to.sub);
+        true
+    }
+
+    /// Returns where an entry begins and ends, or would.
+    fn range(&self, suffix: &[u8]) -> (At, At) {
+        let mut at = At::start(self);
+        // From name to name, 16 of them on average, each comparison costs as much as all else
+        // that is done for an entry: hence first the ends of all names, and five comparisons.
+        let mut names = [(0, 0); BUCKET_ENTRIES_MAX];
+        let rows = self.by_ref().rows();
+        let mut end = at.name;
+        for (name, row) in names.iter_mut().zip(rows) {
+            *name = (end, end + usize::from(row[0]));
+            end = name.1;
+        }
+        let names = &names[..rows.len().min(BUCKET_ENTRIES_MAX)];
+        let found = names.binary_search_by(|&(from, to)| self.bytes[from..to].cmp(suffix));
+        let (Ok(index) | Err(index)) = found;
+        for row in &rows[..index] {
+            at = at.after(*row);
+        }
+        let to = match found {
+            Ok(index) => at.after(rows[index]),
+            Err(_) => at,
+        };
+        (at, to)
     }
 
     /// Returns the directory link of an entry for changing what is below.
     pub(super) fn dir_mut(&mut self, suffix: &[u8]) -> Option<&mut Arc<Link>> {
-        let slot = self.find(suffix)?;
-        let sub = slot.sub;
-        if slot.class != Class::Dir {
-            return None;
-        }
+        let sub = self.by_ref().find_sub(suffix)?;
         match self.subs.get_mut(sub) {
             Some(Sub::Dir(link)) => Some(link),
             _ => None,
         }
     }
 
-    /// Replaces the rows, names, values and subs between two places.
-    fn splice(
-        &mut self,
-        from: At,
-        to: At,
-        new: Option<([u8; ROW_BYTES], &[u8], &[u8])>,
-        sub: Option<Sub>,
-    ) {
-        let old = &self.bytes;
-        let (row, name, value) = match new {
-            Some((row, name, value)) => (row.to_vec(), name, value),
-            None => (Vec::new(), &[][..], &[][..]),
-        };
-        let mut bytes = Vec::with_capacity(old.len() + row.len() + name.len() + value.len());
-        bytes.extend_from_slice(&old[..from.row]);
-        bytes.extend_from_slice(&row);
-        bytes.extend_from_slice(&old[to.row..from.name]);
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(&old[to.name..from.value]);
-        bytes.extend_from_slice(value);
-        bytes.extend_from_slice(&old[to.value..]);
-        let removed = (to.row - from.row) / ROW_BYTES;
-        bytes[HEAD_BYTES - 1] = byte(self.len() - removed + row.len() / ROW_BYTES);
-        self.bytes = bytes.into();
-        self.subs.splice(from.sub..to.sub, sub);
+    /// Replaces the row, the name and the value between two places.
+    fn splice(&mut self, from: At, to: At, count: usize, new: [&[u8]; 3]) {
+        let old = [from.row..to.row, from.name..to.name, from.value..to.value];
+        if let (Run::Shared(shared), true) = (&self.bytes, self.changes_again) {
+            self.bytes = Run::Own(shared.to_vec());
+        }
+        match &mut self.bytes {
+            Run::Own(bytes) => {
+                replace(bytes, &old, &new);
+                bytes[HEAD_BYTES - 1] = byte(count);
+            }
+            Run::Shared(shared) => {
+                let mut bytes = with_replaced(shared, &old, &new);
+                bytes[HEAD_BYTES - 1] = byte(count);
+                *shared = bytes.into();
+            }
+        }
     }
 
     /// Returns the bytes to store: with the ids of subs, which must be known, in place.
     pub(super) fn encode(&self) -> Bytes {
         if self.subs.is_empty() {
-            return self.bytes.clone();
+            return self.bytes.to_shared();
         }
         let mut bytes = self.bytes.to_vec();
         for slot in self.slots() {
@@ -281,7 +240,8 @@ impl Bucket {
                 None => None,
             };
             if let Some(id) = id {
-                bytes[slot.value.0..slot.value.0 + Id::BYTES].copy_from_slice(id.as_bytes());
+                let at = slot.value_at;
+                bytes[at..at + Id::BYTES].copy_from_slice(id.as_bytes());
             }
         }
         bytes.into()
@@ -298,11 +258,27 @@ impl Bucket {
         if end != bytes.len() {
             return Err(DecodeError::new("node", end, "bytes after the end"));
         }
-        Ok(Self {
-            bytes,
+        Ok(Self::loaded(bytes, subs))
+    }
+
+    /// Makes a bucket of a checked encoding.
+    pub(super) const fn loaded(bytes: Bytes, subs: Vec<Sub>) -> Self {
+        Self {
+            bytes: Run::Shared(bytes),
             subs,
             origin: None,
-        })
+            changes_again: false,
+        }
+    }
+
+    /// Returns the encoding if that is all there is: as it was loaded, and pointing nowhere.
+    pub(super) fn into_leaf(self) -> Result<Bytes, Self> {
+        match &self.bytes {
+            Run::Shared(bytes) if self.origin.is_none() && self.subs.is_empty() => {
+                Ok(bytes.clone())
+            }
+            _ => Err(self),
+        }
     }
 
     /// Returns the part of the encoding from the number of entries on.
@@ -326,45 +302,13 @@ impl Bucket {
         let whole = [&[version, kind, SHAPE_BUCKET], &bytes[from..end]].concat();
         Ok((
             Self {
-                bytes: whole.into(),
+                bytes: Run::Shared(whole.into()),
                 subs,
                 origin: None,
+                changes_again: false,
             },
             end,
         ))
-    }
-}
-
-/// The entries of a bucket in order.
-pub(super) struct Slots<'a> {
-    bucket: &'a Bucket,
-    rows: &'a [[u8; ROW_BYTES]],
-    name: usize,
-    value: usize,
-    sub: usize,
-}
-
-impl<'a> Iterator for Slots<'a> {
-    type Item = Slot<'a>;
-
-    fn next(&mut self) -> Option<Slot<'a>> {
-        let (&[name_len, tag, value_len], rest) = self.rows.split_first()?;
-        let name_end = self.name + usize::from(name_len);
-        let value_end = self.value + usize::from(value_len);
-        let (class, mode) = tag_parts(tag).unwrap_or((Class::Inline, Mode::Normal));
-        let slot = Slot {
-            suffix: &self.bucket.bytes[self.name..name_end],
-            class,
-            mode,
-            value: (self.value, value_end),
-            bucket: self.bucket,
-            sub: self.sub,
-        };
-        self.rows = rest;
-        self.name = name_end;
-        self.value = value_end;
-        self.sub += usize::from(class != Class::Inline);
-        Some(slot)
     }
 }
 
@@ -382,23 +326,46 @@ impl At {
         let slots = bucket.slots();
         Self {
             row: HEAD_BYTES,
-            name: slots.name,
-            value: slots.value,
+            name: slots.name_at,
+            value: slots.value_at,
             sub: 0,
         }
     }
 
-    fn after(self, slot: &Slot<'_>) -> Self {
+    fn after(self, [name_len, tag, value_len]: [u8; ROW_BYTES]) -> Self {
         Self {
             row: self.row + ROW_BYTES,
-            name: self.name + slot.suffix.len(),
-            value: slot.value.1,
-            sub: self.sub + usize::from(slot.class != Class::Inline),
+            name: self.name + usize::from(name_len),
+            value: self.value + usize::from(value_len),
+            sub: self.sub + usize::from(tag >> 4 != Class::Inline as u8),
         }
     }
 }
 
 impl Value {
+    fn tag(&self) -> u8 {
+        let (class, mode) = match self {
+            Self::Inline(mode, _) => (Class::Inline, *mode),
+            Self::Blob(mode, cell) if cell.chunked => (Class::Chunks, *mode),
+            Self::Blob(mode, _) => (Class::Blob, *mode),
+            Self::Dir(_) => (Class::Dir, Mode::Normal),
+        };
+        ((class as u8) << 4) | mode.code()
+    }
+
+    /// Returns the encoding. Ids that are not known yet are zero.
+    fn encoded(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Inline(_, bytes) => Cow::Borrowed(bytes),
+            Self::Blob(_, cell) => {
+                let mut out = cell.id.as_bytes().to_vec();
+                put_varint(&mut out, cell.size);
+                Cow::Owned(out)
+            }
+            Self::Dir(_) => Cow::Borrowed(Id::NULL.as_bytes()),
+        }
+    }
+
     fn into_sub(self) -> Option<Sub> {
         match self {
             Self::Inline(..) => None,
@@ -408,34 +375,7 @@ impl Value {
     }
 }
 
-/// Appends a value's encoding and returns its tag. Ids that are not known yet are zero.
-fn put_value(out: &mut Vec<u8>, value: &Value) -> u8 {
-    let (class, mode) = match value {
-        Value::Inline(mode, bytes) => {
-            out.extend_from_slice(bytes);
-            (Class::Inline, *mode)
-        }
-        Value::Blob(mode, cell) => {
-            out.extend_from_slice(cell.id.as_bytes());
-            put_varint(out, cell.size);
-            (
-                if cell.chunked {
-                    Class::Chunks
-                } else {
-                    Class::Blob
-                },
-                *mode,
-            )
-        }
-        Value::Dir(_) => {
-            out.extend_from_slice(&[0; Id::BYTES]);
-            (Class::Dir, Mode::Normal)
-        }
-    };
-    ((class as u8) << 4) | mode.code()
-}
-
-fn tag_parts(tag: u8) -> Option<(Class, Mode)> {
+pub(super) fn tag_parts(tag: u8) -> Option<(Class, Mode)> {
     let class = match tag >> 4 {
         0 => Class::Inline,
         1 => Class::Blob,

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use super::bucket::{Slot, Sub, Value};
+use super::bucket::{Sub, Value};
 use super::graft::{Graft, graft};
 use super::link::Link;
 use super::lockstep::{At, Dir, Side, Visitor, lockstep, same_slot};
 use super::nibbles::NameBuf;
+use super::rows::Slot;
 use super::{Entry, Tree, dir};
 use crate::Path;
 use crate::error::Result;

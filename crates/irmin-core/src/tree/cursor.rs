@@ -5,7 +5,7 @@ use super::dir::WRONG_COUNT;
 use super::inner::Inner;
 use super::link::{LinkRef, Store, load_all};
 use super::nibbles::{NameBuf, nibble, nibbles};
-use super::node::Node;
+use super::node::{Node, Seen};
 use crate::STEP_BYTES_MAX;
 use crate::error::Result;
 
@@ -45,13 +45,13 @@ impl Cursor {
     pub(super) fn seek_after(&mut self, after: &[u8]) -> Result<()> {
         while let Some(frame) = self.stack.last_mut() {
             let position = frame.position;
-            match &frame.node {
-                Node::Bucket(bucket) => {
+            match frame.node.see() {
+                Seen::Bucket(bucket) => {
                     let suffix = &after[position / 2..];
                     frame.next = bucket.slots().filter(|slot| slot.suffix <= suffix).count();
                     return Ok(());
                 }
-                Node::Inner(inner) => match skip(inner, after, position) {
+                Seen::Inner(inner) => match skip(inner, after, position) {
                     Skip::None => return Ok(()),
                     Skip::All => {
                         self.stack.pop();
@@ -75,14 +75,14 @@ impl Cursor {
     pub(super) fn skip(&mut self, mut count: u64) -> Result<()> {
         while let Some(frame) = self.stack.last_mut() {
             let node = frame.node.clone();
-            match &node {
-                Node::Bucket(bucket) => {
+            match node.see() {
+                Seen::Bucket(bucket) => {
                     frame.next = usize::try_from(count)
                         .unwrap_or(usize::MAX)
                         .min(bucket.len());
                     return Ok(());
                 }
-                Node::Inner(inner) => {
+                Seen::Inner(inner) => {
                     if count == 0 {
                         return Ok(());
                     }
@@ -107,7 +107,7 @@ impl Cursor {
 
     /// Goes down into a child of the node on top, whose frame is set already.
     fn enter(&mut self, node: &Node, index: usize) -> Result<()> {
-        let Node::Inner(inner) = node else {
+        let Seen::Inner(inner) = node.see() else {
             return Ok(());
         };
         let Some(child) = inner.children().nth(index) else {
@@ -145,25 +145,25 @@ impl Cursor {
             let node = frame.node.clone();
             let next = frame.next;
             frame.next += 1;
-            match &node {
-                Node::Bucket(bucket) => {
+            match node.see() {
+                Seen::Bucket(bucket) => {
                     if let Some(slot) = bucket.slots().nth(next) {
                         self.name.truncate(frame.position);
                         return Ok(Some((self.name.with_suffix(slot.suffix), slot.to_value())));
                     }
                     self.stack.pop();
                 }
-                Node::Inner(inner) if next == 0 => {
+                Seen::Inner(inner) if next == 0 => {
                     if let Some(slot) = inner.terminal().slots().next() {
                         self.name.truncate(frame.position);
                         self.name.extend(&inner.prefix);
                         return Ok(Some((self.name.whole_bytes().to_vec(), slot.to_value())));
                     }
                 }
-                Node::Inner(inner) if next <= inner.children_len() => {
+                Seen::Inner(inner) if next <= inner.children_len() => {
                     self.enter(&node, next - 1)?;
                 }
-                Node::Inner(_) => drop(self.stack.pop()),
+                Seen::Inner(_) => drop(self.stack.pop()),
             }
         }
         Ok(None)

@@ -1,7 +1,8 @@
 //! What changed between two trees.
 
-use super::bucket::{Slot, Sub};
+use super::bucket::Sub;
 use super::lockstep::{At, Visitor, lockstep};
+use super::rows::Slot;
 use super::{Blob, Entry, Tree, WalkOptions};
 use crate::Path;
 use crate::error::Result;

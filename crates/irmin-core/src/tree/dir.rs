@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Slot, Value};
+use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Value};
 use super::inner::{Inner, Turn};
 use super::link::{Link, LinkRef, Store, load_all};
 use super::nibbles::{common, nibble};
-use super::node::Node;
+use super::node::{Node, Seen, SeenMut};
+use super::rows::{BucketRef, Slot};
 use crate::STEP_BYTES_MAX;
 use crate::error::Result;
 use crate::short::Short;
@@ -29,16 +30,23 @@ pub(super) fn empty() -> Link {
 pub(super) fn find<'a>(root: &'a Link, store: &Store, name: &[u8]) -> Result<Option<Slot<'a>>> {
     let (mut node, mut position) = (root.node(store)?, 0);
     loop {
-        match node {
-            Node::Bucket(bucket) => return Ok(bucket.find(&name[position / 2..])),
-            Node::Inner(inner) => match inner.turn(name, position) {
-                Turn::Apart(_) => return Ok(None),
-                Turn::Terminal => return Ok(inner.terminal().find(b"")),
-                Turn::Child(branch, next) => match inner.child(branch) {
-                    Some(child) => (node, position) = (child.node(store)?, next),
-                    None => return Ok(None),
-                },
-            },
+        let inner = match node.see() {
+            Seen::Bucket(bucket) => return Ok(bucket.find(&name[position / 2..])),
+            Seen::Inner(inner) => inner,
+        };
+        match inner.turn(name, position) {
+            Turn::Apart(_) => return Ok(None),
+            Turn::Terminal => return Ok(inner.terminal().find(b"")),
+            Turn::Child(branch, next) => {
+                position = next;
+                node = match inner.loaded_child(branch) {
+                    Some(node) => node,
+                    None => match inner.child(branch) {
+                        Some(child) => child.node(store)?,
+                        None => return Ok(None),
+                    },
+                };
+            }
         }
     }
 }
@@ -52,19 +60,16 @@ pub(super) fn dir_mut<'a>(
 ) -> Result<Option<&'a mut Arc<Link>>> {
     let (mut node, mut position) = (root.node_mut(store)?, 0);
     loop {
-        match node {
-            Node::Bucket(bucket) => {
-                return Ok(Arc::make_mut(bucket).dir_mut(&name[position / 2..]));
-            }
-            Node::Inner(inner) => match inner.turn(name, position) {
-                Turn::Apart(_) => return Ok(None),
-                Turn::Terminal => return Ok(Arc::make_mut(inner).terminal_dir_mut()),
-                Turn::Child(branch, next) => {
-                    match Arc::make_mut(inner).child_mut(branch, store)? {
-                        Some(child) => (node, position) = (child, next),
-                        None => return Ok(None),
-                    }
-                }
+        let inner = match node.see_mut() {
+            SeenMut::Bucket(bucket) => return Ok(bucket.dir_mut(&name[position / 2..])),
+            SeenMut::Inner(inner) => inner,
+        };
+        match inner.turn(name, position) {
+            Turn::Apart(_) => return Ok(None),
+            Turn::Terminal => return Ok(inner.below_mut().terminal_dir_mut()),
+            Turn::Child(branch, next) => match inner.below_mut().child_mut(branch, store)? {
+                Some(child) => (node, position) = (child, next),
+                None => return Ok(None),
             },
         }
     }
@@ -83,31 +88,31 @@ fn put_at(
     position: usize,
     value: Value,
 ) -> Result<bool> {
-    let inner = match node {
-        Node::Bucket(bucket) => {
-            let bucket = Arc::make_mut(bucket);
+    let inner = match node.see_mut() {
+        SeenMut::Bucket(bucket) => {
             let is_new = bucket.put(&name[position / 2..], value);
             if bucket.len() > BUCKET_ENTRIES_MAX {
                 *node = branch_out(bucket, position).into();
             }
             return Ok(is_new);
         }
-        Node::Inner(inner) => Arc::make_mut(inner),
+        SeenMut::Inner(inner) => inner,
     };
     match inner.turn(name, position) {
-        Turn::Terminal => Ok(inner.put_terminal(value)),
+        Turn::Terminal => Ok(inner.below_mut().put_terminal(value)),
         Turn::Child(branch, next) => {
             let Some(child) = inner.child(branch) else {
-                inner.add_child(branch, lone(name, next, value));
+                let below = inner.below_mut();
+                below.add_child(branch, lone(name, next, value));
                 return Ok(true);
             };
             check_full_bucket(child, store, name, next)?;
-            let len = inner.len();
-            let Some(child) = inner.child_mut(branch, store)? else {
+            let below = inner.below_mut();
+            let Some(child) = below.child_mut(branch, store)? else {
                 return Ok(false);
             };
             let is_new = put_at(child, store, name, next, value)?;
-            inner.set_len(len + u64::from(is_new));
+            below.set_len(below.len() + u64::from(is_new));
             Ok(is_new)
         }
         Turn::Apart(shared) => {
@@ -120,8 +125,8 @@ fn put_at(
 /// Checks the names in a bucket that one more entry may make an inner node of.
 fn check_full_bucket(link: LinkRef<'_>, store: &Store, name: &[u8], position: usize) -> Result<()> {
     let half = name.get(position / 2).map(|byte| byte >> 4);
-    match link.node(store)? {
-        Node::Bucket(bucket)
+    match link.node(store)?.see() {
+        Seen::Bucket(bucket)
             if bucket.len() >= BUCKET_ENTRIES_MAX && !fits(bucket, position, half) =>
         {
             Err(link.damaged(WRONG_SUFFIX))
@@ -132,7 +137,7 @@ fn check_full_bucket(link: LinkRef<'_>, store: &Store, name: &[u8], position: us
 
 /// Tells whether a bucket at `position` can be there: a stored one may be damaged. `half` is the
 /// high half byte that its suffixes start with, where the position is in the middle of a byte.
-fn fits(bucket: &Bucket, position: usize, half: Option<u8>) -> bool {
+fn fits(bucket: BucketRef<'_>, position: usize, half: Option<u8>) -> bool {
     bucket.slots().all(|slot| {
         position / 2 + slot.suffix.len() <= STEP_BYTES_MAX
             && (position.is_multiple_of(2) || slot.suffix.first().map(|byte| byte >> 4) == half)
@@ -150,7 +155,7 @@ fn split_prefix(inner: &mut Inner, shared: usize) {
     inner.prefix = Short::new(&lower.prefix[..shared]);
     let branch = lower.prefix[shared];
     lower.prefix = Short::new(&lower.prefix[shared + 1..]);
-    inner.add_child(branch, lower.into());
+    inner.below_mut().add_child(branch, lower.into());
 }
 
 /// Makes an inner node of a bucket that has grown too large.
@@ -163,15 +168,16 @@ fn branch_out(bucket: &Bucket, position: usize) -> Inner {
     let at = odd + shared;
     let prefix: Vec<_> = (odd..at).map(|index| nibble(first, index)).collect();
     let mut inner = Inner::new(&prefix);
+    let below = inner.below_mut();
     let (terminal, longer) = slots.split_at(usize::from(first.len() * 2 == at));
     for slot in terminal {
-        inner.put_terminal(slot.to_value());
+        below.put_terminal(slot.to_value());
     }
     for group in longer.chunk_by(|left, right| nibble(left.suffix, at) == nibble(right.suffix, at))
     {
         let cut = at.div_ceil(2);
         let child = Bucket::from_values(group.iter().map(|s| (&s.suffix[cut..], s.to_value())));
-        inner.add_child(nibble(group[0].suffix, at), child.into());
+        below.add_child(nibble(group[0].suffix, at), child.into());
     }
     inner
 }
@@ -183,25 +189,25 @@ pub(super) fn remove(link: &mut Link, store: &Store, name: &[u8]) -> Result<()> 
 
 /// Removes an entry that is there below a node that starts at `position`.
 fn remove_at(node: &mut Node, store: &Store, name: &[u8], position: usize) -> Result<()> {
-    let inner = match node {
-        Node::Bucket(bucket) => {
-            Arc::make_mut(bucket).remove(&name[position / 2..]);
+    let inner = match node.see_mut() {
+        SeenMut::Bucket(bucket) => {
+            bucket.remove(&name[position / 2..]);
             return Ok(());
         }
-        Node::Inner(inner) => Arc::make_mut(inner),
+        SeenMut::Inner(inner) => inner,
     };
     match inner.turn(name, position) {
-        Turn::Terminal => inner.remove_terminal(),
+        Turn::Terminal => inner.below_mut().remove_terminal(),
         Turn::Child(branch, next) => {
-            let len = inner.len();
-            if let Some(child) = inner.child_mut(branch, store)? {
+            let below = inner.below_mut();
+            if let Some(child) = below.child_mut(branch, store)? {
                 let before = child.len();
                 remove_at(child, store, name, next)?;
                 let after = child.len();
                 if after == 0 {
-                    inner.remove_child(branch);
+                    below.remove_child(branch);
                 }
-                inner.set_len(len - before + after);
+                below.set_len(below.len() - before + after);
             }
         }
         Turn::Apart(_) => {}
@@ -231,8 +237,8 @@ pub(super) fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize)
     for child in inner.children() {
         // Where the branch is the low half of a byte, the children's suffixes start behind it.
         let high = (at % 2 == 1).then(|| (name[at / 2] & 0xf0) | child.branch);
-        let bucket = match child.link.node(store)? {
-            Node::Bucket(bucket) if bucket.len() as u64 == child.len => bucket,
+        let bucket = match child.link.node(store)?.see() {
+            Seen::Bucket(bucket) if bucket.len() as u64 == child.len => bucket,
             _ => return Err(child.link.damaged(WRONG_COUNT)),
         };
         if !fits(bucket, at + 1, Some(child.branch)) {
@@ -255,11 +261,11 @@ fn merge_only_child(inner: &mut Inner, store: &Store) -> Result<()> {
     else {
         return Ok(());
     };
-    if let Node::Bucket(_) = child.node(store)? {
+    if let Seen::Bucket(_) = child.node(store)?.see() {
         return Err(child.damaged(WRONG_COUNT));
     }
-    if let Some(Node::Inner(lower)) = inner.child_mut(branch, store)? {
-        let mut lower = std::mem::replace(Arc::make_mut(lower), Inner::new(&[]));
+    if let Some(Node::Inner(lower)) = inner.below_mut().child_mut(branch, store)? {
+        let mut lower = std::mem::replace(lower, Inner::new(&[]));
         let prefix = [&inner.prefix, &[branch][..], &lower.prefix].concat();
         lower.prefix = Short::new(&prefix);
         *inner = lower;

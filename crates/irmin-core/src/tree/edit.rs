@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bucket::{Slot, Sub, Value};
+use super::bucket::{Sub, Value};
 use super::link::Link;
+use super::rows::Slot;
 use super::{Entry, Tree, dir};
 use crate::error::{Error, Result};
 use crate::{Path, Step};
@@ -18,7 +19,30 @@ impl Tree {
     /// [`Error::RootNeedsTree`] for a blob at the root; as [`get`](Self::get) when a node cannot be
     /// had. The tree is as before then.
     pub fn set(&mut self, path: &Path, entry: impl Into<Entry>) -> Result<bool> {
-        let entry = self.own(entry.into())?;
+        let entry = entry.into();
+        let place = self.place_for(path, &entry)?;
+        self.set_at(place, path, entry)
+    }
+
+    /// Looks where an entry would go.
+    pub(crate) fn place_for(&self, path: &Path, entry: &Entry) -> Result<EntryPlace> {
+        let Some((last, dirs)) = path.steps().split_last() else {
+            return Ok(EntryPlace::default());
+        };
+        let (link, depth) = self.deepest_dir(dirs)?;
+        let next = path.steps().get(depth).unwrap_or(last);
+        let slot = dir::find(link, &self.store, next)?;
+        let is_above = depth < dirs.len();
+        Ok(EntryPlace {
+            depth,
+            has_blob_above: is_above && slot.is_some(),
+            is_there: !is_above && slot.is_some_and(|slot| holds(&slot, entry)),
+        })
+    }
+
+    /// Puts an entry at the place that was found for it.
+    pub(crate) fn set_at(&mut self, place: EntryPlace, path: &Path, entry: Entry) -> Result<bool> {
+        let entry = self.own(entry)?;
         let Some((last, dirs)) = path.steps().split_last() else {
             return self.set_root(entry);
         };
@@ -27,13 +51,10 @@ impl Tree {
         {
             return self.remove(path);
         }
-        let (above, depth) = self.deepest_dir(dirs)?;
-        if depth == dirs.len()
-            && let Some(slot) = dir::find(above, &self.store, last)?
-            && holds(&slot, &entry)
-        {
+        if place.is_there {
             return Ok(false);
         }
+        let depth = place.depth;
         let mut link = Arc::make_mut(&mut self.root);
         for (index, step) in dirs.iter().enumerate() {
             if index >= depth {
@@ -131,6 +152,17 @@ impl Tree {
             Some(_) => detach(&entry),
         }
     }
+}
+
+/// Where an entry goes in a tree.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct EntryPlace {
+    /// How many of the steps lead from directory to directory.
+    depth: usize,
+    /// The next step leads to a blob, which would give way to a directory.
+    pub(crate) has_blob_above: bool,
+    /// The same entry is there already.
+    is_there: bool,
 }
 
 /// Returns the link of a directory entry, which is there, for changing what is below.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::{Blob, Data};
-use super::bucket::{Class, Slot, Value};
+use super::bucket::{Class, Value};
 use super::link::Store;
+use super::rows::Slot;
 use super::{Mode, Tree};
 use crate::Id;
 use crate::error::Result;

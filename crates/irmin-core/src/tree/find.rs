@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::blob::{BlobCell, Data};
-use super::bucket::{Slot, Sub};
+use super::bucket::Sub;
 use super::link::{Link, Store};
+use super::rows::Slot;
 use super::{Blob, Mode, Tree, dir};
 use crate::error::Result;
 use crate::path::Steps;

@@ -1,10 +1,8 @@
 //! Putting whole parts of another tree's directory into the place of a directory's own.
 
-use std::sync::Arc;
-
+use super::branches::Child;
 use super::bucket::BUCKET_ENTRIES_MAX;
 use super::dir::gather;
-use super::inner::Child;
 use super::link::{Link, Store};
 use super::nibbles::{NameBuf, nibble};
 use super::node::Node;
@@ -42,23 +40,22 @@ fn graft_at(node: &mut Node, store: &Store, position: usize, grafts: &[Graft<'_>
     let (Node::Inner(inner), Some(first)) = (&mut *node, grafts.first()) else {
         return Ok(());
     };
-    let inner = Arc::make_mut(inner);
     let at = position + inner.prefix.len();
     let here = grafts.iter().filter(|graft| graft.halves == at + 1);
     let mut here = here.map(|graft| graft.child).peekable();
     if here.peek().is_some() {
-        inner.replace_children(here);
+        inner.below_mut().replace_children(here);
     }
     for group in grafts.chunk_by(|left, right| nibble(&left.name, at) == nibble(&right.name, at)) {
         let Some(first) = group.first().filter(|first| first.halves > at + 1) else {
             continue;
         };
-        let len = inner.len();
-        if let Some(child) = inner.child_mut(nibble(&first.name, at), store)? {
+        let below = inner.below_mut();
+        if let Some(child) = below.child_mut(nibble(&first.name, at), store)? {
             let before = child.len();
             graft_at(child, store, at + 1, group)?;
             let after = child.len();
-            inner.set_len(len - before + after);
+            below.set_len(below.len() - before + after);
         }
     }
     if inner.len() <= BUCKET_ENTRIES_MAX as u64 {

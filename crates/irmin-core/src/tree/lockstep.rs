@@ -8,16 +8,18 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::bucket::{Class, Slot, Sub};
+use super::branches::Child;
+use super::bucket::Sub;
 use super::dir::WRONG_COUNT;
-use super::inner::{Child, Inner};
+use super::inner::Inner;
 use super::link::{Link, LinkRef, Store, load_all};
 use super::nibbles::NameBuf;
-use super::node::Node;
+use super::node::{Node, Seen};
+use super::rows::Slot;
 use super::{Entry, Tree};
 use crate::error::Result;
 use crate::short::Short;
-use crate::{Id, Path, STEP_BYTES_MAX, Step};
+use crate::{Path, STEP_BYTES_MAX, Step};
 
 /// The most pairs of nodes that one round looks at: bounds the memory of a walk.
 const ROUND_NODES_MAX: usize = 4096;
@@ -45,18 +47,12 @@ pub(super) struct Side<'a> {
     pub(super) link: LinkRef<'a>,
     /// The node above and the half byte that leads from there; none at the root of a directory.
     above: Option<(&'a Inner, u8)>,
-    /// The id, where the node above is as it was loaded: to be compared without a look at the node.
-    id: Option<&'a [u8; Id::BYTES]>,
     pub(super) skipped: usize,
 }
 
 impl<'a> Side<'a> {
     pub(super) fn same(&self, other: &Self) -> bool {
-        let is_node = || match (self.id, other.id) {
-            (Some(left), Some(right)) => left == right,
-            _ => self.link.is(other.link) || self.link.same(other.link),
-        };
-        self.skipped == other.skipped && is_node()
+        self.skipped == other.skipped && (self.link.is(other.link) || self.link.same(other.link))
     }
 
     /// Tells whether this is the whole of a node below another one.
@@ -153,7 +149,6 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
         let side = |link: &'a Link| Side {
             link: link.by_ref(),
             above: None,
-            id: None,
             skipped: 0,
         };
         let dir = self.dirs.len();
@@ -221,9 +216,9 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
             let Some(side) = side else { continue };
             let node = side.link.node(&self.trees[index].store)?;
             check(side, node, item.halves)?;
-            match node {
-                Node::Inner(inner) => inners[index] = Some((*side, &**inner)),
-                Node::Bucket(_) => has_bucket = true,
+            match node.see() {
+                Seen::Inner(inner) => inners[index] = Some((*side, inner)),
+                Seen::Bucket(_) => has_bucket = true,
             }
         }
         self.name.set(&item.name, item.halves);
@@ -275,7 +270,6 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
                     None => inner.child(branch).map(|child| Side {
                         link: child,
                         above: Some((inner, branch)),
-                        id: inner.loaded_id(branch),
                         skipped: 0,
                     }),
                     Some(next) if *next == branch => Some(Side {
@@ -299,7 +293,7 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
         let mut lists = [const { None }; K];
         for (index, side) in item.sides.iter().enumerate() {
             let Some(side) = side else { continue };
-            if let Node::Bucket(bucket) = side.link.node(&self.trees[index].store)? {
+            if let Seen::Bucket(bucket) = side.link.node(&self.trees[index].store)?.see() {
                 lists[index] = Some(bucket.slots().map(|slot| (slot.suffix, slot)));
             }
         }
@@ -448,9 +442,9 @@ fn all_slots<'a>(
     let mut slots = Vec::new();
     let mut stack = vec![(root, name)];
     while let Some((link, mut name)) = stack.pop() {
-        let inner = match link.node(store)? {
-            Node::Inner(inner) => inner,
-            Node::Bucket(bucket) => {
+        let inner = match link.node(store)?.see() {
+            Seen::Inner(inner) => inner,
+            Seen::Bucket(bucket) => {
                 let named = |slot: Slot<'a>| (name.with_suffix(slot.suffix), slot);
                 slots.extend(bucket.slots().map(named));
                 continue;
@@ -489,11 +483,8 @@ pub(super) fn same_slot<const K: usize>(
         (Some(left), Some(right)) => (left, right),
         _ => return false,
     };
-    if left.class == Class::Inline || (left.is_loaded() && right.is_loaded()) {
-        // The bytes say it all: a value, or an id.
-        return (left.class, left.mode) == (right.class, right.mode) && left.raw() == right.raw();
-    }
     match (left.sub(), right.sub()) {
+        (None, None) => left.mode == right.mode && left.raw() == right.raw(),
         (Some(Sub::Blob(old)), Some(Sub::Blob(new))) => left.mode == right.mode && old.id == new.id,
         (Some(Sub::Dir(old)), Some(Sub::Dir(new))) => Arc::ptr_eq(old, new) || old.same(new),
         _ => false,

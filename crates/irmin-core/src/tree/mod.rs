@@ -1,6 +1,7 @@
 //! Trees: immutable, ordered maps from steps to blobs and trees; lazy, shared, cheap to clone.
 
 mod blob;
+mod branches;
 mod bucket;
 mod builder;
 mod chunks;
@@ -21,6 +22,8 @@ mod node;
 mod origin;
 mod outline;
 mod persist;
+mod rows;
+mod run;
 mod stats;
 mod walk;
 
@@ -36,13 +39,14 @@ pub use find::BlobRef;
 pub use list::Listing;
 pub(crate) use node::node_links;
 pub(crate) use outline::{Dots, Target, chunk_list, outline};
+pub(crate) use persist::Staged;
 pub use stats::TreeStats;
 pub use walk::{Order, Walk, WalkOptions};
 
 use crate::error::{Error, Result};
 use crate::{Id, Key, ObjectStore, Path, Step};
-use bucket::Slot;
 use link::{Link, Place, Store};
+use rows::Slot;
 
 /// An immutable tree of blobs, as a value: clone it to keep a version, edit the clone.
 ///
@@ -213,7 +217,12 @@ impl Tree {
     /// [`Error::Store`] when the store fails, [`Error::Missing`] when the other store lacks
     /// something.
     pub fn persist(&self, store: &Arc<dyn ObjectStore>) -> Result<Key> {
-        persist::persist(self, store)
+        persist::persist(self, store.as_ref())
+    }
+
+    /// Hashes what a store does not have of the tree, for a commit to be stored with it.
+    pub(crate) fn stage<'a>(&'a self, store: &'a dyn ObjectStore) -> Result<Staged<'a>> {
+        persist::stage(self, store)
     }
 
     /// Returns this tree as the store has it that it was just persisted to under `key`.

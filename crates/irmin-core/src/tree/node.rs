@@ -5,27 +5,66 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::BlobCell;
+use super::branches::Branches;
 use super::bucket::{Bucket, SHAPE_BUCKET, Sub};
 use super::inner::Inner;
 use super::link::{LinkRef, Place, Places};
 use super::origin::Origin;
+use super::rows::BucketRef;
 use crate::error::{DecodeError, Error, Result};
 use crate::store::StoreId;
 use crate::{Id, Key, Stored};
 
-/// A node of a directory's radix tree, shared by all that point to it.
+/// A node of a directory's radix tree. Clones share it.
+///
+/// It lies where it is pointed to from, and so does, of most leaves, the pointer to their bytes.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
+    /// A bucket that is as it was loaded and points nowhere: its encoding, checked.
+    Leaf(Bytes),
     Bucket(Arc<Bucket>),
-    Inner(Arc<Inner>),
+    Inner(Inner),
+}
+
+/// A node for reading.
+pub(super) enum Seen<'a> {
+    Bucket(BucketRef<'a>),
+    Inner(&'a Inner),
+}
+
+/// A node for changing: unshared.
+pub(super) enum SeenMut<'a> {
+    Bucket(&'a mut Bucket),
+    Inner(&'a mut Inner),
 }
 
 impl Node {
+    #[inline]
+    pub(super) fn see(&self) -> Seen<'_> {
+        match self {
+            Self::Leaf(bytes) => Seen::Bucket(BucketRef::new(bytes, Some(bytes), &[])),
+            Self::Bucket(bucket) => Seen::Bucket(bucket.by_ref()),
+            Self::Inner(inner) => Seen::Inner(inner),
+        }
+    }
+
+    /// Sees the node for changing it.
+    pub(super) fn see_mut(&mut self) -> SeenMut<'_> {
+        if let Self::Leaf(bytes) = self {
+            *self = Self::Bucket(Arc::new(Bucket::loaded(std::mem::take(bytes), Vec::new())));
+        }
+        match self {
+            Self::Bucket(bucket) => SeenMut::Bucket(Arc::make_mut(bucket)),
+            Self::Inner(inner) => SeenMut::Inner(inner),
+            Self::Leaf(_) => unreachable!("because it was just replaced"),
+        }
+    }
+
     /// Returns the number of entries below, in this directory.
     pub(super) fn len(&self) -> u64 {
-        match self {
-            Self::Bucket(bucket) => bucket.len() as u64,
-            Self::Inner(inner) => inner.len(),
+        match self.see() {
+            Seen::Bucket(bucket) => bucket.len() as u64,
+            Seen::Inner(inner) => inner.len(),
         }
     }
 
@@ -45,6 +84,7 @@ impl Node {
     /// Returns what is known of the node, if it was made or changed in memory.
     pub(super) fn origin(&self) -> Option<&Origin> {
         match self {
+            Self::Leaf(_) => None,
             Self::Bucket(bucket) => bucket.origin(),
             Self::Inner(inner) => inner.origin(),
         }
@@ -53,9 +93,18 @@ impl Node {
     /// Takes the node for itself and makes its id forgotten. `place` is where it is stored if it
     /// is as it was loaded.
     pub(super) fn will_change(&mut self, place: Option<Place>) {
+        match self.see_mut() {
+            SeenMut::Bucket(bucket) => bucket.will_change(place),
+            SeenMut::Inner(inner) => inner.below_mut().will_change(place),
+        }
+    }
+
+    /// Returns the bytes to store; the ids of what it points to must be known.
+    pub(super) fn encode(&self) -> Bytes {
         match self {
-            Self::Bucket(bucket) => Arc::make_mut(bucket).will_change(place),
-            Self::Inner(inner) => Arc::make_mut(inner).will_change(place),
+            Self::Leaf(bytes) => bytes.clone(),
+            Self::Bucket(bucket) => bucket.encode(),
+            Self::Inner(inner) => inner.encode(),
         }
     }
 
@@ -77,31 +126,34 @@ impl Node {
     /// Returns what tells this node from others for as long as they live.
     pub(super) fn address(&self) -> *const () {
         match self {
+            Self::Leaf(bytes) => bytes.as_ptr().cast(),
             Self::Bucket(bucket) => Arc::as_ptr(bucket).cast(),
-            Self::Inner(inner) => Arc::as_ptr(inner).cast(),
+            Self::Inner(inner) => Arc::as_ptr(inner.below()).cast(),
         }
     }
 
+    /// Tells whether others hold the node directly. Of leaves that is not known.
     pub(super) fn is_shared(&self) -> bool {
         match self {
+            Self::Leaf(_) => false,
             Self::Bucket(bucket) => Arc::strong_count(bucket) > 1,
-            Self::Inner(inner) => Arc::strong_count(inner) > 1,
+            Self::Inner(inner) => Arc::strong_count(inner.below()) > 1,
         }
     }
 
     /// Returns how many nodes and large blobs the node points to.
     pub(super) fn refs(&self) -> usize {
-        match self {
-            Self::Bucket(bucket) => bucket.subs().len(),
-            Self::Inner(inner) => inner.terminal().subs().len() + inner.children_len(),
+        match self.see() {
+            Seen::Bucket(bucket) => bucket.subs().len(),
+            Seen::Inner(inner) => inner.terminal().subs().len() + inner.children_len(),
         }
     }
 
     /// Visits the links to nodes of this and of lower directories, and the large blobs.
     pub(super) fn for_each_ref<'a>(&'a self, visit: &mut dyn FnMut(Ref<'a>)) {
-        let bucket = match self {
-            Self::Bucket(bucket) => bucket,
-            Self::Inner(inner) => inner.terminal(),
+        let bucket = match self.see() {
+            Seen::Bucket(bucket) => bucket,
+            Seen::Inner(inner) => inner.terminal(),
         };
         for sub in bucket.subs() {
             visit(match sub {
@@ -118,13 +170,16 @@ impl Node {
 
 impl From<Bucket> for Node {
     fn from(bucket: Bucket) -> Self {
-        Self::Bucket(Arc::new(bucket))
+        match bucket.into_leaf() {
+            Ok(bytes) => Self::Leaf(bytes),
+            Err(bucket) => Self::Bucket(Arc::new(bucket)),
+        }
     }
 }
 
 impl From<Inner> for Node {
     fn from(inner: Inner) -> Self {
-        Self::Inner(Arc::new(inner))
+        Self::Inner(inner)
     }
 }
 
@@ -139,17 +194,14 @@ pub(crate) fn node_links(bytes: &Bytes) -> Result<Vec<Id>, DecodeError> {
     Ok(ids)
 }
 
-/// Returns the keys that a store has for what a node points to, in the order of its encoding.
-pub(super) fn link_keys(node: &Node, store: StoreId) -> Vec<Key> {
-    let mut keys = Vec::with_capacity(node.refs());
+/// Appends the keys that a store has for what a node points to, in the order of its encoding.
+pub(super) fn put_link_keys(keys: &mut Vec<Key>, node: &Node, store: StoreId) {
     node.for_each_ref(&mut |target| {
-        let (known, id) = match target {
-            Ref::Node(link) => (link.key_in(store), link.known_id()),
-            Ref::Blob(cell) => (cell.key_in(store), Some(cell.id)),
-        };
-        keys.extend(known.or(id.map(Key::from)));
+        keys.extend(match target {
+            Ref::Node(link) => link.key_in(store).or_else(|| Some(link.known_id()?.into())),
+            Ref::Blob(cell) => cell.key_in(store).or(Some(cell.id.into())),
+        });
     });
-    keys
 }
 
 /// What a node points to.
@@ -166,7 +218,7 @@ impl Drop for Bucket {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Branches {
     fn drop(&mut self) {
         let mut pending = Vec::new();
         take_nodes(self, &mut pending);
@@ -178,13 +230,14 @@ impl Drop for Inner {
 fn drop_all(mut pending: Vec<Node>) {
     while let Some(node) = pending.pop() {
         match node {
+            Node::Leaf(_) => {}
             Node::Bucket(bucket) => {
                 let subs = Arc::into_inner(bucket).map(|mut bucket| bucket.take_subs());
                 pending.extend(nodes_of(subs.unwrap_or_default()));
             }
             Node::Inner(inner) => {
-                if let Some(mut inner) = Arc::into_inner(inner) {
-                    take_nodes(&mut inner, &mut pending);
+                if let Some(mut branches) = inner.into_unshared() {
+                    take_nodes(&mut branches, &mut pending);
                 }
             }
         }
@@ -192,9 +245,9 @@ fn drop_all(mut pending: Vec<Node>) {
 }
 
 /// Takes what would be dropped with an inner node.
-fn take_nodes(inner: &mut Inner, into: &mut Vec<Node>) {
-    into.extend(inner.take_children());
-    into.extend(nodes_of(inner.take_terminal_subs()));
+fn take_nodes(branches: &mut Branches, into: &mut Vec<Node>) {
+    into.extend(branches.take_children());
+    into.extend(nodes_of(branches.take_terminal_subs()));
 }
 
 /// Takes what would be dropped with the entries of a bucket.
@@ -203,4 +256,16 @@ fn nodes_of(subs: Vec<Sub>) -> impl Iterator<Item = Node> {
         Sub::Dir(link) => Arc::into_inner(link)?.take_node(),
         Sub::Blob(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use super::*;
+
+    #[test]
+    fn the_slot_of_a_child_takes_six_words() {
+        assert_eq!(size_of::<OnceLock<Node>>(), 48);
+    }
 }

@@ -1,9 +1,9 @@
 //! What a stored object of a tree points to, for those who carry objects from store to store.
 
-use super::bucket::Bucket;
 use super::chunks::CHUNK_BYTES_MAX;
 use super::link::Places;
-use super::node::{Node, Ref};
+use super::node::{Node, Ref, Seen};
+use super::rows::BucketRef;
 use crate::codec::Reader;
 use crate::error::DecodeError;
 use crate::{Id, Key, Kind, Stored};
@@ -58,9 +58,9 @@ pub(crate) fn outline(stored: &Stored, dots: Dots) -> Result<Outline, DecodeErro
     let node = Node::parse(stored.bytes.clone(), Places::unknown())?;
     let mut targets = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| targets.extend(as_target(&target)));
-    let has_forbidden_name = match &node {
-        Node::Bucket(bucket) => dots.is_some_and(|dots| has_forbidden_name(bucket, dots)),
-        Node::Inner(inner) => {
+    let has_forbidden_name = match node.see() {
+        Seen::Bucket(bucket) => dots.is_some_and(|dots| has_forbidden_name(bucket, dots)),
+        Seen::Inner(inner) => {
             let below = follow(dots, &inner.prefix);
             let first = targets.len().saturating_sub(inner.children_len());
             for (target, child) in targets.iter_mut().skip(first).zip(inner.children()) {
@@ -101,7 +101,7 @@ fn follow(dots: Dots, nibbles: &[u8]) -> Dots {
     (DOTS.get(from..to)? == nibbles).then_some(to)
 }
 
-fn has_forbidden_name(bucket: &Bucket, dots: usize) -> bool {
+fn has_forbidden_name(bucket: BucketRef<'_>, dots: usize) -> bool {
     // What is left of a name begins with the byte that holds the half byte at this place.
     let dots_before = dots / 2;
     bucket.slots().any(|slot| {

@@ -145,8 +145,12 @@ impl View {
         {
             return self.remove(path);
         }
-        let replaced = self.replaced_above(path)?;
-        let changed = self.tree.set(path, entry)?;
+        let place = self.tree.place_for(path, &entry)?;
+        let replaced = match place.has_blob_above {
+            true => self.replaced_above(path)?,
+            false => None,
+        };
+        let changed = self.tree.set_at(place, path, entry)?;
         self.wrote(replaced, path, false);
         Ok(changed)
     }
@@ -258,6 +262,16 @@ impl View {
     /// # Errors
     /// As [`Tree::set`].
     pub fn rebase(self, newer: Tree) -> Result<Self> {
+        let tree = self.on_top_of(&newer)?;
+        Ok(Self {
+            base: newer,
+            tree,
+            ..self
+        })
+    }
+
+    /// Returns a newer tree with the view's writes on top.
+    pub(crate) fn on_top_of(&self, newer: &Tree) -> Result<Tree> {
         let mut tree = newer.clone();
         let mut writes = self.writes.iter().peekable();
         while let Some((path, _)) = writes.next() {
@@ -271,11 +285,7 @@ impl View {
                 None => tree.remove(path)?,
             };
         }
-        Ok(Self {
-            base: newer,
-            tree,
-            ..self
-        })
+        Ok(tree)
     }
 
     /// Returns the place of a blob that a write at a path replaces by a directory. That is a write

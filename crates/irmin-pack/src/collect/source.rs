@@ -14,9 +14,9 @@ use crate::files::File;
 use crate::frame::HEADER_BYTES;
 use crate::place::{Place, narrow};
 use crate::scan::Position;
-use crate::sealed::{Loaded, Sealed, read_sidecar};
+use crate::sealed::{Loaded, Sealed};
 use crate::segment::SegmentHeader;
-use crate::sidecar::{self, Meta, sorted_by_id};
+use crate::sidecar::{self, Entry};
 use crate::store::Inner;
 use crate::table::Table;
 
@@ -35,7 +35,7 @@ pub(crate) struct Source {
 }
 
 enum Tables {
-    Sealed(Arc<Sealed>, Arc<Loaded>),
+    Sealed(Arc<Loaded>),
     /// For a dry run, which does not complete the newest segment.
     Active(Box<Table>),
 }
@@ -43,34 +43,34 @@ enum Tables {
 impl Source {
     pub(crate) fn sealed(inner: &Inner, sealed: &Arc<Sealed>) -> Result<Self, StoreError> {
         let loaded = sealed.peek()?;
-        let meta = &loaded.meta;
+        let meta = loaded.meta();
         let end = meta.covered.offset;
         Ok(Self {
             header: meta.segment,
             path: inner.layout.segment(sealed.number),
-            file: Arc::clone(&loaded.file),
+            file: inner.home.open_segment(sealed.number)?.0,
             frames_end: end,
             end,
-            bytes: u64::from(end) + (Meta::BYTES + meta.body_bytes()) as u64,
-            tables: Tables::Sealed(Arc::clone(sealed), loaded),
+            bytes: u64::from(end) + meta.file_bytes() as u64,
+            tables: Tables::Sealed(loaded),
         })
     }
 
     /// The newest segment as it would be if it were completed now.
-    pub(crate) fn active(active: &Active, refs: &BTreeMap<String, Id>) -> Self {
+    pub(crate) fn active(active: &Active, refs: &BTreeMap<String, Id>) -> Result<Self, StoreError> {
         let written = active.written.offset;
         let end = written + narrow(active.pending_bytes());
         let covered = Position {
             offset: end + HEADER_BYTES,
             ..active.written
         };
-        let sidecar = sidecar::encode(active.header, covered, true, &active.table, refs);
+        let sidecar = sidecar::encode(active.header, covered, true, &active.table, refs)?;
         let file = Tail {
             file: Arc::clone(&active.file),
             start: u64::from(written),
             bytes: active.pending().to_vec(),
         };
-        Self {
+        Ok(Self {
             header: active.header,
             path: active.path.clone(),
             file: Arc::new(file),
@@ -78,7 +78,7 @@ impl Source {
             end,
             bytes: u64::from(covered.offset) + sidecar.len() as u64,
             tables: Tables::Active(Box::new(active.table.clone())),
-        }
+        })
     }
 
     /// How long the segment is.
@@ -89,57 +89,72 @@ impl Source {
     /// How many records there are.
     pub(crate) fn len(&self) -> usize {
         match &self.tables {
-            Tables::Sealed(_, loaded) => loaded.len(),
+            Tables::Sealed(loaded) => loaded.tables.len(),
             Tables::Active(table) => table.len() as usize,
         }
     }
 
     /// Returns the place of a record, and where its bytes begin and end at the latest.
-    pub(crate) fn record(&self, row: usize) -> Option<(Place, u32, u32)> {
+    pub(crate) fn record(&self, row: usize) -> Result<(Place, u32, u32), StoreError> {
         let (number, (start, end)) = match &self.tables {
-            Tables::Sealed(_, loaded) => (loaded.number(row)?, loaded.span(row)?),
+            Tables::Sealed(loaded) => loaded.tables.record(row)?,
             Tables::Active(table) => {
-                let number = u32::try_from(row).ok()?;
-                let (start, next) = table.span(number)?;
+                let number = narrow(row);
+                let (start, next) = table.span(number)?.unwrap_or((self.end, None));
                 (number, (start, next.unwrap_or(self.end)))
             }
         };
         let segment = self.header.number;
-        Some((Place { segment, number }, start, end))
+        Ok((Place { segment, number }, start, end))
     }
 
-    pub(crate) fn has(&self, number: u32) -> bool {
+    /// Tells whether a record has no object of its own.
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, StoreError> {
         match &self.tables {
-            Tables::Sealed(_, loaded) => loaded.row(number).is_some(),
-            Tables::Active(table) => number < table.len(),
+            Tables::Sealed(loaded) => loaded.tables.is_remnant(number),
+            Tables::Active(_) => Ok(false),
         }
+    }
+
+    pub(crate) fn has(&self, number: u32) -> Result<bool, StoreError> {
+        Ok(match &self.tables {
+            Tables::Sealed(loaded) => loaded.tables.row(number)?.is_some(),
+            Tables::Active(table) => number < table.len(),
+        })
     }
 
     /// Returns the place of the last record below a number that holds the object.
-    pub(crate) fn find(&self, id: &Id, below: u32) -> Result<Option<Place>, StoreError> {
-        let number = match &self.tables {
-            Tables::Sealed(sealed, loaded) => sealed.find_in(loaded, id, below)?,
-            Tables::Active(table) => table.find(id).filter(|&number| number < below),
-        };
+    pub(crate) fn find(
+        &self,
+        inner: &Inner,
+        id: &Id,
+        below: u32,
+    ) -> Result<Option<Place>, StoreError> {
         let segment = self.header.number;
-        Ok(number.map(|number| Place { segment, number }))
+        let mut numbers = Vec::new();
+        match &self.tables {
+            Tables::Sealed(loaded) => loaded.tables.candidates(id, &mut numbers)?,
+            Tables::Active(table) => {
+                numbers.extend(table.find_recent(id));
+                table.candidates(id, &mut numbers)?;
+            }
+        }
+        numbers.retain(|&number| number < below);
+        for number in numbers {
+            let place = Place { segment, number };
+            if inner.holds(place, id)? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
-    /// Returns the ids with the numbers of their records, in order. 36 bytes an object.
-    pub(crate) fn by_id(&self, inner: &Inner) -> Result<Vec<(Id, u32)>, StoreError> {
-        let in_memory = match &self.tables {
-            Tables::Active(table) => return Ok(sorted_by_id(&table.ids)),
-            Tables::Sealed(_, loaded) => loaded.by_id_in_memory(),
-        };
-        if let Some(by_id) = in_memory {
-            return Ok(by_id);
+    /// Returns the entries of all records, in order. 8 bytes an object.
+    pub(crate) fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+        match &self.tables {
+            Tables::Active(table) => table.entries(),
+            Tables::Sealed(loaded) => loaded.tables.entries(),
         }
-        let path = inner.layout.sidecar(self.header.number);
-        let sidecar = read_sidecar(&*inner.options.files, &inner.layout, self.header)?;
-        let missing = || Err(damage::Damage::new(0, "the sidecar of the segment", "none"));
-        let sidecar = sidecar.unwrap_or_else(missing);
-        let sidecar = sidecar.map_err(|damage| damage.at(&path))?;
-        Ok(sidecar.ids().zip(sidecar.numbers()).collect())
     }
 }
 

@@ -13,8 +13,10 @@ pub(crate) type Refs = BTreeMap<String, Id>;
 
 /// Small enough for many segments in a short script.
 pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
+    let more = random.below(4000);
     Options {
-        segment_bytes: 1000 + u32::try_from(random.below(4000)).unwrap(),
+        segment_bytes: 1000 + u32::try_from(more).unwrap(),
+        map: more % 2 == 0,
         pending_bytes: 200 + random.below(1000),
         cache_bytes: 4000,
         checkpoint_bytes: [0, 500, 100_000][random.below(3)],
