@@ -128,7 +128,7 @@ impl Front {
 
     fn put(&self, out: &mut Vec<u8>, payload: usize, links: usize, depth: Option<u8>) {
         let has_links = u8::from(links > 0) << 2;
-        let kind_and_links = self.kind.code() - 1 | has_links;
+        let kind_and_links = (self.kind.code() - 1) | has_links;
         let looks_like_form = kind_and_links == ESCAPE && links >= usize::from(IS_FORM);
         let depth = depth.or((self.is_remnant || looks_like_form).then_some(0));
         let code = depth.map_or(kind_and_links, |_| ESCAPE);
