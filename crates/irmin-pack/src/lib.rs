@@ -28,14 +28,17 @@
 //!   a clean close at most [`Options::checkpoint_bytes`], after a crash at most one segment.
 
 mod active;
+mod background;
 mod bases;
 mod cache;
 mod chain;
 mod collect;
 mod damage;
+mod durable;
 mod files;
 mod follow;
 mod frame;
+mod fresh;
 mod hold_file;
 mod home;
 mod hunks;
@@ -57,6 +60,7 @@ mod reader;
 mod record;
 mod recover;
 mod replay;
+mod roll;
 mod salvage;
 mod scan;
 mod sealed;
@@ -72,6 +76,7 @@ mod varint;
 mod verify;
 mod write;
 
+pub use background::Background;
 pub use damage::Damage;
 pub use files::{File, Files, OsFiles};
 pub use frame::{Frame, FrameKind, FramePlace, RefChange};
