@@ -204,8 +204,23 @@ impl<'a> LinkRef<'a> {
 
     #[cold]
     fn load(self, store: &Store) -> Result<&'a Node> {
-        load_all(store, &[self])?;
-        self.node.get().ok_or_else(|| self.missing())
+        let store = store.as_ref().ok_or_else(|| self.missing())?;
+        let own = store.store_id();
+        let key = self.key_for(own);
+        let mut loaded = None;
+        store.get_many(&[key], &mut |_, stored| {
+            loaded = stored.map(|stored| Node::decode(key.id, own, stored));
+        })?;
+        let node = loaded.ok_or_else(|| self.missing())??;
+        // Another thread may have been faster.
+        Ok(self.node.get_or_init(|| node))
+    }
+
+    /// Returns the key to ask a store for: a node that another store has may be here too, at
+    /// another place.
+    fn key_for(self, store: StoreId) -> Key {
+        let id = || self.known_id().unwrap_or(Id::NULL);
+        self.key_in(store).unwrap_or_else(|| id().into())
     }
 
     fn missing(self) -> Error {
@@ -293,14 +308,7 @@ pub(super) fn load_all(store: &Store, links: &[LinkRef<'_>]) -> Result<()> {
     };
     let store = store.as_ref().ok_or_else(|| first.missing())?;
     let own = store.store_id();
-    // A node that another store has may be here too, at another place.
-    let keys: Vec<Key> = missing
-        .iter()
-        .map(|link| {
-            link.key_in(own)
-                .unwrap_or_else(|| link.known_id().unwrap_or(Id::NULL).into())
-        })
-        .collect();
+    let keys: Vec<Key> = missing.iter().map(|link| link.key_for(own)).collect();
     let mut failure = None;
     store.get_many(&keys, &mut |index, stored| {
         let id = keys[index].id;
