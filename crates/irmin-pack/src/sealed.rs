@@ -216,7 +216,7 @@ impl Sealed {
         let path = self.home.layout.sidecar(self.number);
         let made = || damage::Damage::new(0, "the sidecar that was made", "another one").at(&path);
         let sidecar = Sidecar::open(bytes.into(), header).map_err(|damage| damage.at(&path))?;
-        self.open(file, header, length, sidecar.ok_or_else(made)?)
+        Ok(self.open(file, length, sidecar.ok_or_else(made)?))
     }
 
     /// Opens the segment if there is a sidecar of this very segment and all of it.
@@ -237,30 +237,21 @@ impl Sealed {
         if covered > length || !scan.is_blank(covered)? {
             return Ok(None);
         }
-        self.open(Arc::clone(&file), header, covered, sidecar)
-            .map(Some)
+        Ok(Some(self.open(file, covered, sidecar)))
     }
 
-    fn open(
-        &self,
-        file: Arc<dyn File>,
-        header: SegmentHeader,
-        length: u32,
-        sidecar: Sidecar,
-    ) -> Result<Loaded, StoreError> {
-        let path = || self.home.layout.segment(header.number);
+    fn open(&self, file: Arc<dyn File>, length: u32, sidecar: Sidecar) -> Loaded {
         // A complete segment was synced before the next one was begun, and is only ever replaced.
-        let map = self.home.map(&*file, u64::from(length));
-        let records = match map.map_err(|error| damage::io("map", &path())(error))? {
+        let records = match self.home.map(&*file, u64::from(length)) {
             Some(map) => Records::Mapped(Mapped::new(map)),
             None => Records::File(file),
         };
         self.home.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Loaded {
+        Loaded {
             home: Arc::clone(&self.home),
             tables: Tables::new(Arc::clone(&self.home), sidecar),
             records,
-        })
+        }
     }
 }
 
