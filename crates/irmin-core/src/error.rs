@@ -147,6 +147,17 @@ pub enum Error {
     /// A blob was to be put at the root.
     #[error("the root of a tree cannot be a value; give a path")]
     RootNeedsTree,
+    /// An entry of a tree that is built in order came too late, twice, or below a value.
+    #[error(
+        "'{path}' cannot come after '{previous}': entries come in the order of their paths, \
+         each once, and none below another"
+    )]
+    OutOfOrder {
+        /// The path of the entry.
+        path: Path,
+        /// The path of the entry before it.
+        previous: Path,
+    },
     /// A source of bytes failed.
     #[error("cannot read the input: {0}")]
     Read(#[source] io::Error),
@@ -176,6 +187,7 @@ impl Error {
             | Self::NameTaken { .. }
             | Self::NoConflict { .. }
             | Self::CrissCross { .. }
+            | Self::OutOfOrder { .. }
             | Self::RootNeedsTree => ErrorKind::Invalid,
             Self::Transaction(_) | Self::Unsettled { .. } => ErrorKind::Conflict,
             Self::Typed(error) => error.kind(),

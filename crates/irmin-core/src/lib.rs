@@ -77,7 +77,7 @@ pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
 pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
     Blob, BlobRef, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order,
-    Tree, TreeStats, Walk, WalkOptions,
+    Tree, TreeBuilder, TreeStats, Walk, WalkOptions,
 };
 pub use typed::{
     Loaded, TYPED_DEPTH_MAX, TypedError, entry_to_json, from_entry, json_to_entry, to_entry,

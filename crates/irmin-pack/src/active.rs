@@ -15,7 +15,7 @@ use crate::home::Home;
 use crate::lock::{read, write};
 use crate::mapped::Mapped;
 use crate::place::{Place, narrow};
-use crate::record;
+use crate::record::{self, Delta};
 use crate::scan::Position;
 use crate::sealed::Sealed;
 use crate::segment::{NewSegment, SegmentHeader};
@@ -76,8 +76,8 @@ pub(crate) struct Before {
 
 /// Where a record's bytes are.
 pub(crate) enum Span {
-    /// In memory, from this offset of the pending frame on.
-    Pending(usize),
+    /// In memory, from one offset of the pending frame to another.
+    Pending(usize, usize),
     /// In the file, from one offset to another.
     Written(u32, u32),
 }
@@ -140,18 +140,33 @@ impl Active {
         &self.pending
     }
 
-    /// Adds an object to the next frame.
-    pub(crate) fn push(&mut self, object: &Object<'_>, links: &[Option<Locator>]) -> Place {
+    /// Returns the place of the next record.
+    pub(crate) fn next_place(&self) -> Place {
+        Place {
+            segment: self.header.number,
+            number: self.table.len(),
+        }
+    }
+
+    /// Adds an object to the next frame, with its links, or as the difference to another one.
+    pub(crate) fn push(
+        &mut self,
+        object: &Object<'_>,
+        links: &[Option<Locator>],
+        delta: Option<(Delta<'_>, &[u8])>,
+    ) -> Place {
         if self.pending.is_empty() {
             self.pending.resize(FrameHeader::BYTES, 0);
             self.crc = Hasher::new();
         }
-        let place = Place {
-            segment: self.header.number,
-            number: self.table.len(),
-        };
+        let place = self.next_place();
         let start = self.pending.len();
-        record::encode(&mut self.pending, place, object, links.iter().copied());
+        match delta {
+            None => record::encode(&mut self.pending, place, object, links),
+            Some((delta, hunks)) => {
+                record::encode_delta(&mut self.pending, place, object, &delta, hunks);
+            }
+        }
         self.crc.update(&self.pending[start..]);
         let offset = self.written.offset + narrow(start);
         self.table
@@ -251,7 +266,10 @@ impl Active {
             return Ok(None);
         };
         Ok(Some(match start.checked_sub(self.written.offset) {
-            Some(offset) => Span::Pending(offset as usize),
+            Some(offset) => {
+                let end = next.map(|next| (next - self.written.offset) as usize);
+                Span::Pending(offset as usize, end.unwrap_or(self.pending.len()))
+            }
             None => Span::Written(start, next.unwrap_or(u32::MAX).min(self.written.offset)),
         }))
     }

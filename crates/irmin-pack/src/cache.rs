@@ -8,6 +8,7 @@ use irmin_core::{Cut, Locator, Stored};
 use quick_cache::Weighter;
 use quick_cache::sync;
 
+use crate::chain::Whole;
 use crate::place::Place;
 
 /// A bounded cache of records by place; threads seldom meet in it.
@@ -26,6 +27,8 @@ pub(crate) struct Cached {
     pub(crate) links: Vec<Option<Locator>>,
     pub(crate) generation: u32,
     pub(crate) cut: Cut,
+    /// How many differences its record is away from a whole one.
+    pub(crate) depth: u8,
 }
 
 impl Cached {
@@ -54,6 +57,15 @@ impl Cache {
 
     pub(crate) fn get(&self, place: Place) -> Option<Stored> {
         self.records.get(&place).map(|cached| cached.stored())
+    }
+
+    /// Returns an object that others are made from.
+    pub(crate) fn whole(&self, place: Place) -> Option<Whole> {
+        self.records.get(&place).map(|cached| Whole {
+            bytes: cached.bytes.clone(),
+            links: cached.links.clone(),
+            depth: cached.depth,
+        })
     }
 
     /// Returns how often all was forgotten, to be asked before a record is read.

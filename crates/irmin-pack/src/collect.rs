@@ -8,6 +8,7 @@ mod barrier;
 pub(crate) mod bits;
 mod guard;
 mod holds;
+mod kept;
 mod mark;
 mod meter;
 mod rewrite;
@@ -20,8 +21,10 @@ use std::sync::{Arc, Mutex};
 
 use irmin_core::{Collect, CollectProgress, CollectReport, Id, StoreError};
 
+use crate::chain::Recent;
 use crate::collect::barrier::Barrier;
 use crate::collect::holds::held;
+use crate::collect::kept::Kept;
 use crate::collect::mark::{Run, Segment};
 use crate::collect::meter::{Meter, Stop};
 use crate::collect::rewrite::Rewritten;
@@ -76,6 +79,7 @@ impl Inner {
             named: BTreeMap::new(),
             named_ids: HashSet::new(),
             replaced: 0,
+            recent: Recent::default(),
         };
         let result = run.all(plan);
         if run.replaced > 0 {
@@ -253,22 +257,21 @@ impl Run<'_> {
     fn segment(&mut self, source: Source, sealed: Option<&Arc<Sealed>>) -> Result<(), Stop> {
         let mut segment = Segment::new(source);
         self.mark(&mut segment)?;
-        let live = self.barrier(|barrier| barrier.marks());
+        let kept = self.barrier(|barrier| Kept {
+            objects: barrier.marks(),
+            bases: barrier.bases(),
+        });
         let source = &segment.source;
-        let mut kept = 0;
-        for row in 0..source.len() {
-            kept += u64::from(live.get(source.record(row)?.0.number));
-        }
-        if kept != live.count() {
+        let count = kept.count(source)?;
+        if count.objects != kept.objects.count() {
             let expected = "all records that links lead to";
-            let found = format!("{kept} of {}", live.count());
+            let found = format!("{} of {}", count.objects, kept.objects.count());
             return Err(Damage::new(0, expected, found).at(&source.path).into());
         }
-        let removed = source.len() as u64 - kept;
         let before = source.bytes;
         let mut after = before;
-        if removed > 0 || !segment.cuts.is_empty() {
-            let written = self.rewrite(&segment, &live);
+        if count.is_changed || !segment.cuts.is_empty() {
+            let written = self.rewrite(&segment, &kept);
             after = match written.and_then(|written| self.put(&written, sealed)) {
                 Ok(bytes) => bytes,
                 Err(stop) => {
@@ -279,8 +282,8 @@ impl Run<'_> {
         } else {
             self.barrier(Barrier::done);
         }
-        self.report.objects_kept += kept;
-        self.report.objects_removed += removed;
+        self.report.objects_kept += count.objects;
+        self.report.objects_removed += count.removed;
         self.report.commits_cut += segment.cuts.len() as u64;
         self.report.bytes_before += before;
         self.report.bytes_after += after;

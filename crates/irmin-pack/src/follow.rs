@@ -12,18 +12,21 @@ use std::time::Duration;
 use irmin_core::StoreError;
 
 use crate::active::State;
+use crate::chain::Whole;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
 use crate::frame::{Frame, FrameKind};
 use crate::home::Home;
 use crate::layout::{Layout, temporary};
 use crate::lock::{read, write};
+use crate::older::missing;
 use crate::open::{check_format, numbers};
+use crate::place::Place;
 use crate::read::find_segment;
 use crate::reader::PackReader;
 use crate::recover::Recovered;
 use crate::replay;
-use crate::scan::{self, Ahead, Position, Scan};
+use crate::scan::{self, Ahead, Position, Scan, Visit};
 use crate::sealed::Sealed;
 
 /// Bytes behind the last frame that are none and were found to be no damage: an offset, and how
@@ -129,7 +132,15 @@ impl PackReader {
     /// Follows the log as far as it goes. `doubt` belongs to whose turn it is.
     pub(crate) fn follow(&self, doubt: &mut Doubt) -> Result<(), StoreError> {
         loop {
-            self.follow_segment(doubt)?;
+            if let Err(error) = self.follow_segment(doubt) {
+                // What an object is made from may have been collected with it meanwhile: then there
+                // is a newer segment, which tells of all names.
+                if !may_pass(&error) || !self.next_segment_exists()? || !self.jump()? {
+                    return Err(error);
+                }
+                self.forget_sealed();
+                continue;
+            }
             let is_complete = read(&self.log.state).active.is_complete;
             if !is_complete || !self.next_segment_exists()? || !self.jump()? {
                 return Ok(());
@@ -200,12 +211,15 @@ impl PackReader {
         {
             return Ok(());
         }
-        let scanned = unless_cut_off(scan.run(from, &mut |at, frame| {
-            self.apply(at.after(frame), frame);
-            Ok(())
-        }))?;
-        match scanned {
-            Some(scanned) if scanned.damage.is_some() => {
+        let mut following = Following {
+            reader: self,
+            lost: None,
+            is_applied: true,
+        };
+        let scanned = unless_cut_off(scan.run(from, &mut following))?;
+        match (following.lost, scanned) {
+            (Some(lost), _) => Err(lost),
+            (None, Some(scanned)) if scanned.damage.is_some() => {
                 self.check_damage(&scan, scanned.position, doubt)
             }
             _ => Ok(()),
@@ -241,7 +255,12 @@ impl PackReader {
         }
         if unless_cut_off(scan.is_claimed(at.offset))? == Some(true) {
             // A torn tail that a new writer replaced meanwhile is whole when it is read again.
-            let again = unless_cut_off(scan.run(at, &mut |_, _| Ok(())))?;
+            let mut following = Following {
+                reader: self,
+                lost: None,
+                is_applied: false,
+            };
+            let again = unless_cut_off(scan.run(at, &mut following))?;
             let damage = again.filter(|again| again.position == at);
             if let Some(damage) = damage.and_then(|again| again.damage) {
                 return Err(damage.at(scan.path));
@@ -296,6 +315,38 @@ impl PackReader {
             log.changes.notify();
         }
         Ok(true)
+    }
+}
+
+/// The frames behind those that are known.
+struct Following<'a> {
+    reader: &'a PackReader,
+    /// Why an object could not be made.
+    lost: Option<StoreError>,
+    is_applied: bool,
+}
+
+impl Visit for Following<'_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let log = &self.reader.log;
+        match log.base(place) {
+            Ok(Some(base)) => Ok(Some(base)),
+            Ok(None) => {
+                self.lost = Some(missing(place, &log.layout));
+                Err(missing(place, &log.layout))
+            }
+            Err(error) => {
+                self.lost = Some(error);
+                Err(missing(place, &log.layout))
+            }
+        }
+    }
+
+    fn frame(&mut self, at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
+        if self.is_applied {
+            self.reader.apply(at.after(frame), frame);
+        }
+        Ok(())
     }
 }
 

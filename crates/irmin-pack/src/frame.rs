@@ -1,10 +1,12 @@
 //! A frame: what is appended at once, and found again whole or not at all.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crc32fast::Hasher;
-use irmin_core::Id;
+use irmin_core::{Id, Kind, StoreError};
 
+use crate::chain::{self, Piece, Recent, Unmade, Whole};
 use crate::damage::Damage;
 use crate::place::Place;
 use crate::record::Record;
@@ -149,9 +151,10 @@ pub struct Frame<'a> {
     pub kind: FrameKind,
     /// Up to which offset the segment was durable when the frame was written.
     pub synced: u32,
-    /// The objects with the offset of each record in the segment's file.
+    /// The objects with the offset of each record in the segment's file. Those that are told by a
+    /// difference have their links here.
     pub records: Vec<(u32, Record<'a>)>,
-    /// The ids of the objects, in the order of `records`.
+    /// The ids of the objects, in the order of `records`; [`Id::NULL`] for those that are gone.
     pub ids: Vec<Id>,
     /// The numbers of the records in their segment, ascending.
     pub numbers: Vec<u32>,
@@ -163,11 +166,46 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// Reads the frame at the front of `bytes`, which start at `place` in the file. Hashes every
-    /// object once.
+    /// object once. An object that is made from one of another frame has no id here.
     ///
     /// # Errors
     /// [`Damage`] when any checksum or field is wrong or the bytes end too early.
     pub fn parse(bytes: &'a [u8], place: &FramePlace) -> Result<Self, Damage> {
+        match Self::parse_with(bytes, place, &mut Recent::default(), &mut |_| Ok(None)) {
+            Err(FrameError::Failed(error)) => Err(Damage::new(
+                u64::from(place.offset),
+                "a frame",
+                error.to_string(),
+            )),
+            Err(FrameError::Damage(damage)) => Err(damage),
+            Ok(frame) => Ok(frame),
+        }
+    }
+
+    /// As [`parse`](Self::parse). What objects are made from that are not among the recent ones is
+    /// asked for; where it is lost, what is made from it has no id.
+    pub(crate) fn parse_with(
+        bytes: &'a [u8],
+        place: &FramePlace,
+        recent: &mut Recent,
+        base: &mut dyn FnMut(Place) -> Result<Option<Arc<Whole>>, StoreError>,
+    ) -> Result<Self, FrameError> {
+        let (mut frame, changes) = Self::parts(bytes, place)?;
+        frame.make_ids(place.segment, recent, base)?;
+        let at = place.offset.saturating_add(frame.length) as usize - changes.len();
+        let changes = decode_changes(&mut Reader::new(changes, 0), &frame.ids);
+        frame.changes =
+            changes.ok_or_else(|| Damage::new(at as u64, "ref changes", "other bytes"))?;
+        Ok(frame)
+    }
+
+    /// As [`parse`](Self::parse), without what it takes to make the objects: no ids, no changes.
+    pub(crate) fn without_ids(bytes: &'a [u8], place: &FramePlace) -> Result<Self, Damage> {
+        Self::parts(bytes, place).map(|(frame, _)| frame)
+    }
+
+    /// Returns the frame without ids and changes, and the bytes of the changes.
+    fn parts(bytes: &'a [u8], place: &FramePlace) -> Result<(Self, &'a [u8]), Damage> {
         let offset = u64::from(place.offset);
         let front = bytes
             .first_chunk()
@@ -183,17 +221,18 @@ impl<'a> Frame<'a> {
         if crc != header.payload_crc {
             return Err(Damage::crc(offset, header.payload_crc, crc));
         }
-        Self::payload(payload, &header, place)
+        let (frame, end) = Self::records(payload, &header, place)?;
+        Ok((frame, payload.get(end..).unwrap_or_default()))
     }
 
-    fn payload(
+    /// Reads the records, and returns where in the payload they end.
+    fn records(
         payload: &'a [u8],
         header: &FrameHeader,
         place: &FramePlace,
-    ) -> Result<Self, Damage> {
+    ) -> Result<(Self, usize), Damage> {
         let start = place.offset.saturating_add(HEADER_BYTES);
         let mut records = Vec::new();
-        let mut ids = Vec::new();
         let mut numbers = Vec::new();
         let (runs, mut at) = runs(payload, header, place)
             .ok_or_else(|| Damage::new(u64::from(start), "numbers of records", "other bytes"))?;
@@ -203,22 +242,97 @@ impl<'a> Frame<'a> {
             let segment = place.segment;
             let record = Record::parse(rest, Place { segment, number }, u64::from(offset))?;
             at += record.length;
-            ids.push(Id::of(record.payload));
             numbers.push(number);
             records.push((offset, record));
         }
-        let changes = decode_changes(&mut Reader::new(payload, at), &ids).ok_or_else(|| {
-            Damage::new(u64::from(start) + at as u64, "ref changes", "other bytes")
-        })?;
-        Ok(Self {
+        let frame = Self {
             kind: header.kind,
             synced: header.synced,
+            ids: Vec::new(),
             records,
-            ids,
             numbers,
-            changes,
+            changes: Vec::new(),
             length: header.payload_bytes.saturating_add(HEADER_BYTES),
-        })
+        };
+        Ok((frame, at))
+    }
+
+    fn make_ids(
+        &mut self,
+        segment: u32,
+        recent: &mut Recent,
+        base: &mut dyn FnMut(Place) -> Result<Option<Arc<Whole>>, StoreError>,
+    ) -> Result<(), FrameError> {
+        let mut ids = Vec::with_capacity(self.records.len());
+        let mut links = Vec::new();
+        for (index, ((offset, record), number)) in
+            self.records.iter().zip(&self.numbers).enumerate()
+        {
+            let number = *number;
+            let place = Place { segment, number };
+            if record.delta.is_none() && (record.kind == Kind::Blob || record.payload.is_empty()) {
+                ids.push(id(record, record.payload));
+                continue;
+            }
+            let mut fetch = |place: Place| {
+                if let Some(whole) = recent.get(place) {
+                    return Ok(Some(Piece::Whole(whole)));
+                }
+                match self.piece(segment, place) {
+                    Some(piece) => Ok(Some(piece)),
+                    None => Ok(base(place)?.map(Piece::Whole)),
+                }
+            };
+            let piece = Piece::copied(record, place, u64::from(*offset));
+            match chain::make(piece, &mut fetch) {
+                Ok(whole) => {
+                    recent.add(place, &whole);
+                    if record.delta.is_some() {
+                        links.push((index, whole.links.clone()));
+                    }
+                    ids.push(id(record, &whole.bytes));
+                }
+                Err(Unmade::Lost(..)) => ids.push(Id::NULL),
+                Err(Unmade::Malformed(damage, _)) => return Err(damage.into()),
+                Err(Unmade::Failed(error)) => return Err(FrameError::Failed(error)),
+            }
+        }
+        self.ids = ids;
+        for (index, links) in links {
+            if let Some((_, record)) = self.records.get_mut(index) {
+                record.links = links;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what a record of this frame gives.
+    fn piece(&self, segment: u32, place: Place) -> Option<Piece> {
+        let index = self.numbers.binary_search(&place.number).ok()?;
+        let (offset, record) = self.records.get(index)?;
+        (place.segment == segment).then(|| Piece::copied(record, place, u64::from(*offset)))
+    }
+}
+
+/// What is gone has no id.
+fn id(record: &Record<'_>, bytes: &[u8]) -> Id {
+    match record.is_remnant {
+        true => Id::NULL,
+        false => Id::of(bytes),
+    }
+}
+
+/// Why a frame cannot be read.
+#[derive(Debug)]
+pub(crate) enum FrameError {
+    Damage(Damage),
+    /// What an object is made from cannot be read.
+    Failed(StoreError),
+}
+
+impl From<Damage> for FrameError {
+    fn from(damage: Damage) -> Self {
+        Self::Damage(damage)
     }
 }
 
@@ -359,7 +473,7 @@ mod tests {
                 generation: 0,
             };
             let place = Place { segment: 2, number };
-            record::encode(&mut bytes, place, &object, std::iter::empty());
+            record::encode(&mut bytes, place, &object, &[]);
         }
         let changes = [
             (name, Target::Record(0)),

@@ -26,7 +26,9 @@
 
 mod active;
 mod background;
+mod bases;
 mod cache;
+mod chain;
 mod collect;
 mod damage;
 mod durable;
@@ -36,12 +38,15 @@ mod frame;
 mod fresh;
 mod hold_file;
 mod home;
+mod hunks;
 mod index;
 mod layout;
+mod links;
 mod lock;
 mod log;
 mod map;
 mod mapped;
+mod older;
 mod open;
 mod options;
 mod place;
@@ -76,6 +81,6 @@ pub use irmin_core::{KindStats, StoreStats as Stats, VerifyProgress as Progress,
 pub use map::Map;
 pub use options::Options;
 pub use reader::PackReader;
-pub use record::Record;
+pub use record::{Delta, Record};
 pub use salvage::{Missing, SalvageReport, SalvagedName, salvage};
 pub use store::PackStore;

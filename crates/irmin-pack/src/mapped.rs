@@ -43,21 +43,18 @@ impl Mapped {
         self.map.bytes().len()
     }
 
-    /// Returns bytes that are about to be read.
-    pub(crate) fn get(&self, start: u32, end: u32) -> Option<&[u8]> {
+    /// Returns bytes that are about to be read; `None` when the segment ends before.
+    pub(crate) fn get(&self, start: u32, end: u32) -> Option<Bytes> {
         let (start, end) = (start as usize, end as usize);
-        let bytes = self.map.bytes().get(start..end)?;
-        if bytes.len() > LARGE_BYTES {
+        if start > end || end > self.len() {
+            return None;
+        }
+        if end - start > LARGE_BYTES {
             self.map.will_need(start..end);
         } else {
             self.look_ahead(start);
         }
-        Some(bytes)
-    }
-
-    /// Returns some of the bytes that [`get`](Self::get) returned, to be kept.
-    pub(crate) fn keep(&self, part: &[u8]) -> Bytes {
-        self.map.bytes().slice_ref(part)
+        Some(self.map.bytes().slice(start..end))
     }
 
     fn look_ahead(&self, at: usize) {

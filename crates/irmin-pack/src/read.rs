@@ -1,13 +1,15 @@
 //! Finding and reading objects.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use irmin_core::{Id, IdPrefix, Key, StoreError, Stored};
 
-use crate::active::Span;
+use crate::active::{Active, Span};
 use crate::cache::Cached;
+use crate::chain::{self, Piece, Whole};
 use crate::damage;
 use crate::files::File;
 use crate::lock::{read, write};
@@ -21,9 +23,18 @@ use crate::stats::add;
 
 /// What a look into the tables gives.
 enum Found {
-    Stored(Stored),
+    /// The bytes of a record, or more, in the map of its segment, and where they are.
+    Mapped(Bytes, u32),
+    /// The bytes of a record that waits to be written, and where they will be.
+    Pending(Bytes, u32),
     Written(Arc<dyn File>, u32, u32),
     Absent,
+}
+
+/// The same for the newest segment.
+enum Newest {
+    Found(Found),
+    Mapped(Arc<Mapped>, u32, u32),
 }
 
 impl Log {
@@ -203,44 +214,116 @@ impl Log {
         Ok(stored.is_some_and(|stored| Id::of(&stored.bytes) == *id))
     }
 
-    /// Reads and checks a record: where it is in memory, or from the cache, or with one positional
-    /// read.
+    /// Reads and checks an object: where it is in memory, or from the cache, or with one positional
+    /// read for each record that it is made from.
+    ///
+    /// The checksum of a mapped record is computed each time: that takes 0.1 µs, and what was read is
+    /// mostly kept by who asked for it.
     pub(crate) fn read(&self, place: Place) -> Result<Option<Stored>, StoreError> {
         let epoch = self.cache.epoch();
-        match self.look(place)? {
-            Found::Stored(stored) => Ok(Some(stored)),
-            Found::Absent => Ok(None),
-            Found::Written(file, start, end) => {
-                if let Some(stored) = self.cache.get(place) {
-                    return Ok(Some(stored));
-                }
-                let cached = self.read_record(&*file, place, start, end)?;
-                Ok(Some(self.cache.insert(place, cached, epoch)))
-            }
+        let found = self.look(place)?;
+        if matches!(found, Found::Written(..))
+            && let Some(stored) = self.cache.get(place)
+        {
+            return Ok(Some(stored));
         }
+        let is_mapped = matches!(found, Found::Mapped(..));
+        let Some((bytes, offset)) = self.record(found, place)? else {
+            return Ok(None);
+        };
+        let record = self.parse(&bytes, place, offset)?;
+        if record.is_remnant {
+            return Ok(None);
+        }
+        let (generation, cut) = (record.generation, record.cut);
+        if is_mapped && record.delta.is_none() {
+            let (links, length, payload) = (record.links, record.length, record.payload.len());
+            return Ok(Some(Stored {
+                bytes: part(bytes, length - payload..length),
+                links,
+                generation,
+                cut,
+            }));
+        }
+        if is_mapped && let Some(stored) = self.cache.get(place) {
+            return Ok(Some(stored));
+        }
+        let whole = self.make(Piece::new(record, &bytes, place, offset))?;
+        let whole = Arc::unwrap_or_clone(whole);
+        let cached = Cached {
+            bytes: whole.bytes,
+            links: whole.links,
+            generation,
+            cut,
+            depth: whole.depth,
+        };
+        Ok(Some(self.cache.insert(place, cached, epoch)))
+    }
+
+    /// Reads an object that others are made from: it may be gone as an object.
+    pub(crate) fn base(&self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let piece = self.piece(place)?;
+        piece.map(|piece| self.make(piece)).transpose()
+    }
+
+    /// Makes the object of a record that was read.
+    pub(crate) fn make(&self, piece: Piece) -> Result<Arc<Whole>, StoreError> {
+        let made = chain::make(piece, &mut |place| self.piece(place));
+        made.map_err(|unmade| unmade.at(&self.layout))
+    }
+
+    pub(crate) fn piece(&self, place: Place) -> Result<Option<Piece>, StoreError> {
+        if let Some(whole) = self.cache.whole(place) {
+            return Ok(Some(Piece::Whole(Arc::new(whole))));
+        }
+        let found = self.look(place)?;
+        let Some((bytes, offset)) = self.record(found, place)? else {
+            return Ok(None);
+        };
+        let record = self.parse(&bytes, place, offset)?;
+        Ok(Some(Piece::new(record, &bytes, place, offset)))
+    }
+
+    fn parse<'a>(
+        &self,
+        bytes: &'a Bytes,
+        place: Place,
+        offset: u64,
+    ) -> Result<Record<'a>, StoreError> {
+        Record::parse(bytes, place, offset)
+            .map_err(|damage| damage.at(&self.layout.segment(place.segment)))
+    }
+
+    /// Returns the bytes of a record, or more, and where they are in its segment.
+    fn record(&self, found: Found, place: Place) -> Result<Option<(Bytes, u64)>, StoreError> {
+        let (file, start, end) = match found {
+            Found::Absent => return Ok(None),
+            Found::Mapped(bytes, start) | Found::Pending(bytes, start) => {
+                return Ok(Some((bytes, u64::from(start))));
+            }
+            Found::Written(file, start, end) => (file, start, end),
+        };
+        let offset = u64::from(start);
+        let mut bytes = vec![0; end.saturating_sub(start) as usize];
+        add(&self.counters.reads, 1);
+        if let Err(error) = file.read_at(&mut bytes, offset) {
+            return Err(damage::read(&self.layout.segment(place.segment), offset)(
+                error,
+            ));
+        }
+        Ok(Some((bytes.into(), offset)))
     }
 
     fn look(&self, place: Place) -> Result<Found, StoreError> {
         let state = read(&self.state);
         if place.segment == state.active.header.number {
-            let active = &state.active;
-            let (start, end) = match active.span(place.number)? {
-                None => return Ok(Found::Absent),
-                Some(Span::Pending(start)) => {
-                    let bytes = active.pending().get(start..).unwrap_or_default();
-                    let offset = u64::from(active.written.offset) + start as u64;
-                    let record = Record::parse(bytes, place, offset)
-                        .map_err(|damage| damage.at(&active.path))?;
-                    let bytes = Bytes::copy_from_slice(record.payload);
-                    return Ok(Found::Stored(cached(bytes, record).stored()));
-                }
-                Some(Span::Written(start, end)) => (start, end),
+            let (active, number) = (&state.active, place.number);
+            let (mapped, start, end) = match self.look_into_newest(active, number)? {
+                Newest::Found(found) => return Ok(found),
+                Newest::Mapped(mapped, start, end) => (mapped, start, end),
             };
-            let Some(mapped) = active.mapped(&self.home, start)? else {
-                return Ok(Found::Written(Arc::clone(&active.file), start, end));
-            };
+            // Nobody who writes waits for the disk.
             drop(state);
-            let end = end.min(narrow(mapped.len()));
             return self.mapped(&mapped, place, start, end);
         }
         let sealed = find_segment(&state.sealed, place.segment).cloned();
@@ -265,8 +348,6 @@ impl Log {
         }
     }
 
-    /// Reads a record that is in memory. Its checksum is computed each time: that takes 0.1 µs, and
-    /// what was read is mostly kept by who asked for it.
     fn mapped(
         &self,
         mapped: &Mapped,
@@ -274,16 +355,30 @@ impl Log {
         start: u32,
         end: u32,
     ) -> Result<Found, StoreError> {
-        let at = |damage: damage::Damage| damage.at(&self.layout.segment(place.segment));
-        let lost = || damage::Damage::ends(mapped.len() as u64, "a record");
-        let bytes = mapped.get(start, end).ok_or_else(|| at(lost()))?;
-        let record = Record::parse(bytes, place, u64::from(start)).map_err(at)?;
-        Ok(Found::Stored(Stored {
-            bytes: mapped.keep(record.payload),
-            links: record.links,
-            generation: record.generation,
-            cut: record.cut,
-        }))
+        let bytes = mapped.get(start, end).ok_or_else(|| {
+            let path = self.layout.segment(place.segment);
+            damage::Damage::ends(mapped.len() as u64, "a record").at(&path)
+        })?;
+        Ok(Found::Mapped(bytes, start))
+    }
+
+    fn look_into_newest(&self, active: &Active, number: u32) -> Result<Newest, StoreError> {
+        let (start, end) = match active.span(number)? {
+            None => return Ok(Newest::Found(Found::Absent)),
+            Some(Span::Pending(start, end)) => {
+                let bytes = active.pending().get(start..end).unwrap_or_default();
+                let offset = active.written.offset.saturating_add(narrow(start));
+                let found = Found::Pending(Bytes::copy_from_slice(bytes), offset);
+                return Ok(Newest::Found(found));
+            }
+            Some(Span::Written(start, end)) => (start, end),
+        };
+        if let Some(mapped) = active.mapped(&self.home, start)? {
+            let end = end.min(narrow(mapped.len()));
+            return Ok(Newest::Mapped(mapped, start, end));
+        }
+        let found = Found::Written(Arc::clone(&active.file), start, end);
+        Ok(Newest::Found(found))
     }
 
     /// Closes all complete segments when too many are open; those that are used are opened again.
@@ -297,31 +392,6 @@ impl Log {
             .iter()
             .map(|segment| Arc::new(segment.closed()));
         state.sealed = Arc::new(closed.collect());
-    }
-
-    /// The span may hold more than the record: the end of its frame.
-    fn read_record(
-        &self,
-        file: &dyn File,
-        place: Place,
-        start: u32,
-        end: u32,
-    ) -> Result<Cached, StoreError> {
-        let path = || self.layout.segment(place.segment);
-        let offset = u64::from(start);
-        let mut bytes = vec![0; end.saturating_sub(start) as usize];
-        add(&self.counters.reads, 1);
-        if let Err(error) = file.read_at(&mut bytes, offset) {
-            return Err(damage::read(&path(), offset)(error));
-        }
-        let record = Record::parse(&bytes, place, offset).map_err(|damage| damage.at(&path()))?;
-        let payload = record.length - record.payload.len()..record.length;
-        let rest = cached(Bytes::new(), record);
-        bytes.truncate(payload.end);
-        Ok(Cached {
-            bytes: Bytes::from(bytes).slice(payload),
-            ..rest
-        })
     }
 }
 
@@ -338,13 +408,11 @@ pub(crate) fn find_segment(sealed: &[Arc<Sealed>], number: u32) -> Option<&Arc<S
     sealed.get(index)
 }
 
-fn cached(bytes: Bytes, record: Record<'_>) -> Cached {
-    Cached {
-        bytes,
-        links: record.links,
-        generation: record.generation,
-        cut: record.cut,
-    }
+/// Takes a part of bytes without counting another reference to them.
+fn part(mut bytes: Bytes, range: Range<usize>) -> Bytes {
+    bytes.truncate(range.end);
+    bytes.advance(range.start);
+    bytes
 }
 
 /// So many keys are not worth sorting by where they are.

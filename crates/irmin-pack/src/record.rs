@@ -1,9 +1,11 @@
-//! One object in a segment: checksum, head, generation, links, payload.
+//! One object in a segment: checksum, head, generation, links, payload; whole, or as the difference
+//! to another one.
 
 use crc32fast::Hasher;
 use irmin_core::{Cut, Kind, Locator, Object};
 
 use crate::damage::Damage;
+use crate::links;
 use crate::place::Place;
 use crate::varint::{self, Reader};
 
@@ -16,12 +18,31 @@ pub struct Record<'a> {
     pub generation: u32,
     /// What is left out beneath a commit.
     pub cut: Cut,
-    /// Where the objects are that it points to, as far as known.
+    /// Whether the object is gone, and the record only there because others are told by their
+    /// difference to it.
+    pub is_remnant: bool,
+    /// What the object is made from, where the record holds the difference only.
+    pub delta: Option<Delta<'a>>,
+    /// Where the objects are that it points to, as far as known. None of a difference: its links are
+    /// made from its base's.
     pub links: Vec<Option<Locator>>,
-    /// The object's encoding, whose SHA-256 is its id.
+    /// The object's encoding, whose SHA-256 is its id; or the hunks that make it from its base's.
     pub payload: &'a [u8],
     /// How many bytes the record takes.
     pub length: usize,
+}
+
+/// What a difference refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delta<'a> {
+    /// The record of the base, which is before this one.
+    pub base: Locator,
+    /// How many differences there are from a whole record to this one, itself included: 1 to 7.
+    pub depth: u8,
+    /// How many bytes the object has.
+    pub bytes: u32,
+    /// The hunks that make its links from its base's; empty when they are the same.
+    pub links: &'a [u8],
 }
 
 /// Appends the record of an object with the given links, in order.
@@ -29,42 +50,113 @@ pub(crate) fn encode(
     out: &mut Vec<u8>,
     place: Place,
     object: &Object<'_>,
-    links: impl ExactSizeIterator<Item = Option<Locator>>,
+    links: &[Option<Locator>],
 ) {
     let start = out.len();
     out.extend_from_slice(&[0; CRC_BYTES]);
-    let has_links = u64::from(links.len() > 0) << 2;
-    let kind = u64::from(object.kind.code() - 1);
-    varint::put(out, (object.bytes.len() as u64) << 3 | has_links | kind);
-    if object.kind == Kind::Commit {
-        varint::put(out, object.cut.with_generation(object.generation));
+    Front::of(object).put(out, object.bytes.len(), links.len(), None);
+    if !links.is_empty() {
+        links::encode(out, place, links);
     }
-    if links.len() > 0 {
-        encode_links(out, place, links);
-    }
-    out.extend_from_slice(object.bytes);
-    let crc = checksum(&out[start + CRC_BYTES..], place);
-    out[start..start + CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
+    finish(out, start, place, object.bytes);
 }
 
-/// Appends a commit's record once more, with other things left out beneath it.
-pub(crate) fn recut(out: &mut Vec<u8>, place: Place, record: &Record<'_>, cut: Cut) {
-    let keys = vec![irmin_core::Key::from(irmin_core::Id::NULL); record.links.len()];
-    let object = Object {
-        base: None,
-        id: irmin_core::Id::NULL,
+/// Appends the record of an object as the difference to another one, with the hunks that make it.
+pub(crate) fn encode_delta(
+    out: &mut Vec<u8>,
+    place: Place,
+    object: &Object<'_>,
+    delta: &Delta<'_>,
+    hunks: &[u8],
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0; CRC_BYTES]);
+    Front::of(object).put_delta(out, place, delta, hunks.len());
+    finish(out, start, place, hunks);
+}
+
+/// Appends a record once more, with other things left out beneath a commit, or as a remnant.
+pub(crate) fn encode_again(
+    out: &mut Vec<u8>,
+    place: Place,
+    record: &Record<'_>,
+    cut: Cut,
+    is_remnant: bool,
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0; CRC_BYTES]);
+    let front = Front {
         kind: record.kind,
-        bytes: record.payload,
-        links: &keys,
         generation: record.generation,
         cut,
+        is_remnant,
     };
-    encode(out, place, &object, record.links.iter().copied());
+    match &record.delta {
+        Some(delta) => front.put_delta(out, place, delta, record.payload.len()),
+        None => {
+            front.put(out, record.payload.len(), record.links.len(), None);
+            if !record.links.is_empty() {
+                links::encode(out, place, &record.links);
+            }
+        }
+    }
+    finish(out, start, place, record.payload);
 }
 
 /// At most how many bytes the record of an object takes.
 pub(crate) fn length_max(object: &Object<'_>) -> usize {
-    CRC_BYTES + VARINT_BYTES_MAX * (3 + 2 * object.links.len()) + object.bytes.len()
+    CRC_BYTES + 1 + VARINT_BYTES_MAX * (3 + 2 * object.links.len()) + object.bytes.len()
+}
+
+/// What a record begins with.
+struct Front {
+    kind: Kind,
+    generation: u32,
+    cut: Cut,
+    is_remnant: bool,
+}
+
+impl Front {
+    fn of(object: &Object<'_>) -> Self {
+        Self {
+            kind: object.kind,
+            generation: object.generation,
+            cut: object.cut,
+            is_remnant: false,
+        }
+    }
+
+    fn put(&self, out: &mut Vec<u8>, payload: usize, links: usize, depth: Option<u8>) {
+        let has_links = u8::from(links > 0) << 2;
+        let kind_and_links = self.kind.code() - 1 | has_links;
+        let looks_like_form = kind_and_links == ESCAPE && links >= usize::from(IS_FORM);
+        let depth = depth.or((self.is_remnant || looks_like_form).then_some(0));
+        let code = depth.map_or(kind_and_links, |_| ESCAPE);
+        varint::put(out, (payload as u64) << 3 | u64::from(code));
+        if let Some(depth) = depth {
+            let is_remnant = u8::from(self.is_remnant) << 3;
+            out.push(IS_FORM | depth << 4 | is_remnant | kind_and_links);
+        }
+        if self.kind == Kind::Commit {
+            varint::put(out, self.cut.with_generation(self.generation));
+        }
+    }
+
+    fn put_delta(&self, out: &mut Vec<u8>, place: Place, delta: &Delta<'_>, hunks: usize) {
+        self.put(out, hunks, delta.links.len(), Some(delta.depth));
+        links::put(out, &mut { place }, Some(Place::of(delta.base)));
+        varint::put(out, u64::from(delta.bytes));
+        if !delta.links.is_empty() {
+            varint::put(out, delta.links.len() as u64);
+            out.extend_from_slice(delta.links);
+        }
+    }
+}
+
+fn finish(out: &mut Vec<u8>, start: usize, place: Place, payload: &[u8]) {
+    out.extend_from_slice(payload);
+    let crc = checksum(&out[start + CRC_BYTES..], place);
+    out[start..start + CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
 }
 
 impl<'a> Record<'a> {
@@ -94,81 +186,80 @@ impl<'a> Record<'a> {
     pub(crate) fn fields(bytes: &'a [u8], place: Place) -> Option<Self> {
         let mut reader = Reader::new(bytes, CRC_BYTES);
         let head = reader.varint()?;
-        let kind = Kind::from_code((head & 3) as u8 + 1)?;
-        let (generation, cut) = match kind {
+        let form = Form::take(&mut reader, (head & 7) as u8)?;
+        let (generation, cut) = match form.kind {
             Kind::Commit => Cut::split_generation(reader.varint()?)?,
             _ => (0, Cut::NONE),
         };
-        let links = match head & 4 {
-            0 => Vec::new(),
-            _ => decode_links(&mut reader, place)?,
-        };
+        let mut links = Vec::new();
+        let mut delta = None;
+        if form.depth > 0 {
+            delta = Some(Delta::take(&mut reader, &form, place)?);
+        } else if form.has_links {
+            links = links::decode(&mut reader, place)?;
+        }
         let payload = reader.take(usize::try_from(head >> 3).ok()?)?;
         Some(Self {
-            kind,
+            kind: form.kind,
             generation,
             cut,
+            is_remnant: form.is_remnant,
+            delta,
             links,
             payload,
             length: reader.at(),
         })
     }
-}
 
-/// Each link is told by its distance to the one before, the first by that to the record itself:
-/// objects that were stored together are near each other.
-fn encode_links(
-    out: &mut Vec<u8>,
-    place: Place,
-    links: impl ExactSizeIterator<Item = Option<Locator>>,
-) {
-    varint::put(out, links.len() as u64);
-    let mut near = place;
-    for link in links {
-        let Some(target) = link.map(Place::of) else {
-            varint::put(out, 0);
-            continue;
-        };
-        if target.segment == near.segment {
-            let distance = i64::from(target.number) - i64::from(near.number);
-            varint::put(out, (varint::zigzag(distance) + 1) << 1);
-        } else {
-            varint::put(out, u64::from(target.segment) << 1 | 1);
-            varint::put(out, u64::from(target.number));
-        }
-        near = target;
+    /// How many bytes the object has.
+    pub(crate) fn object_bytes(&self) -> usize {
+        let of_delta = self.delta.map(|delta| delta.bytes as usize);
+        of_delta.unwrap_or(self.payload.len())
     }
 }
 
-fn decode_links(reader: &mut Reader<'_>, place: Place) -> Option<Vec<Option<Locator>>> {
-    let count = usize::try_from(reader.varint()?).ok()?;
-    if count > reader.left() {
-        return None;
-    }
-    let mut links = Vec::with_capacity(count);
-    let mut near = place;
-    for _ in 0..count {
-        let code = reader.varint()?;
-        if code == 0 {
-            links.push(None);
-            continue;
-        }
-        near = if code & 1 == 1 {
-            Place {
-                segment: u32::try_from(code >> 1).ok()?,
-                number: u32::try_from(reader.varint()?).ok()?,
-            }
-        } else {
-            let distance = varint::unzigzag((code >> 1) - 1);
-            let number = i64::from(near.number).checked_add(distance)?;
-            Place {
-                segment: near.segment,
-                number: u32::try_from(number).ok()?,
+impl<'a> Delta<'a> {
+    fn take(reader: &mut Reader<'a>, form: &Form, place: Place) -> Option<Self> {
+        let base = links::take(reader, &mut { place })??;
+        let bytes = u32::try_from(reader.varint()?).ok()?;
+        let links = match form.has_links {
+            false => &[],
+            true => {
+                let length = usize::try_from(reader.varint()?).ok()?;
+                reader.take(length)?
             }
         };
-        links.push(Some(near.locator()?));
+        let is_allowed = Place::of(base) < place && bytes as usize <= DELTA_BYTES_MAX;
+        is_allowed.then_some(Self {
+            base,
+            depth: form.depth,
+            bytes,
+            links,
+        })
     }
-    Some(links)
+}
+
+/// What the bits of a record's front say.
+struct Form {
+    kind: Kind,
+    has_links: bool,
+    is_remnant: bool,
+    depth: u8,
+}
+
+impl Form {
+    fn take(reader: &mut Reader<'_>, code: u8) -> Option<Self> {
+        let bits = match (code, reader.peek()) {
+            (ESCAPE, Some(form)) if form >= IS_FORM => reader.byte()?,
+            _ => code,
+        };
+        Some(Self {
+            kind: Kind::from_code((bits & 3) + 1)?,
+            has_links: bits & 4 != 0,
+            is_remnant: bits & 8 != 0,
+            depth: bits >> 4 & 7,
+        })
+    }
 }
 
 /// The place is part of the checksum, so that a record never passes for another one.
@@ -180,6 +271,14 @@ fn checksum(bytes: &[u8], place: Place) -> u32 {
     hasher.finalize()
 }
 
+/// How many differences a reader may have to apply for one object.
+pub(crate) const DEPTH_MAX: u8 = 7;
+/// Larger objects are stored whole: so much is made at most for each step of a reader.
+pub(crate) const DELTA_BYTES_MAX: usize = 1 << 16;
+/// A head that says *blob with links*, as no blob has any, is followed by a byte that says more,
+/// from [`IS_FORM`] on.
+const ESCAPE: u8 = 4;
+const IS_FORM: u8 = 0x80;
 const CRC_BYTES: usize = 4;
 const VARINT_BYTES_MAX: usize = 10;
 
@@ -207,7 +306,7 @@ mod tests {
             generation,
         };
         let mut out = Vec::new();
-        encode(&mut out, HERE, &object, links.iter().copied());
+        encode(&mut out, HERE, &object, links);
         assert!(out.len() <= length_max(&object));
         out
     }

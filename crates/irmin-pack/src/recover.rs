@@ -10,6 +10,7 @@ use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::FrameKind;
 use crate::home::Home;
+use crate::older::Older;
 use crate::replay::Replay;
 use crate::scan::{self, Position, Scan};
 use crate::segment::SegmentHeader;
@@ -59,7 +60,8 @@ impl Recovered {
             header,
             end,
         };
-        let scanned = replay.run(&scan, from)?;
+        let mut older = Older::new(home);
+        let scanned = replay.run(&scan, from, &mut older)?;
         let position = scanned.position;
         add(
             &home.counters.bytes_scanned,

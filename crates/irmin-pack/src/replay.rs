@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use irmin_core::{Id, StoreError};
 
+use crate::chain::Whole;
 use crate::damage::Damage;
 use crate::files::File;
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::home::Home;
-use crate::scan::{Position, Scan, Scanned};
+use crate::older::Older;
+use crate::place::Place;
+use crate::scan::{Position, Scan, Scanned, Visit};
 use crate::segment::SegmentHeader;
 use crate::sidecar::{self, Meta, Sidecar};
 use crate::stats::add;
@@ -40,16 +43,42 @@ impl Replay {
     }
 
     /// Applies the frames from a boundary on.
-    pub(crate) fn run(&mut self, scan: &Scan<'_>, from: Position) -> Result<Scanned, StoreError> {
-        scan.run(from, &mut |_, frame| {
-            self.apply(frame);
-            Ok(())
-        })
+    pub(crate) fn run(
+        &mut self,
+        scan: &Scan<'_>,
+        from: Position,
+        older: &mut Older<'_>,
+    ) -> Result<Scanned, StoreError> {
+        let mut replaying = Replaying {
+            replay: self,
+            scan,
+            older,
+        };
+        scan.run(from, &mut replaying)
+    }
+}
+
+struct Replaying<'a, 'b> {
+    replay: &'a mut Replay,
+    scan: &'a Scan<'a>,
+    older: &'a mut Older<'b>,
+}
+
+impl Visit for Replaying<'_, '_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let table = &self.replay.table;
+        let here = |number| {
+            let span = table.span(number)?;
+            Ok(span.map(|(start, next)| (start, next.unwrap_or(self.scan.end))))
+        };
+        self.older.base(place, self.scan, &here).map(Some)
     }
 
-    fn apply(&mut self, frame: &Frame<'_>) {
-        apply(frame, &mut self.table, &mut self.refs);
-        self.has_collected |= frame.kind == FrameKind::Collected;
+    fn frame(&mut self, _at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
+        let replay = &mut *self.replay;
+        apply(frame, &mut replay.table, &mut replay.refs);
+        replay.has_collected |= frame.kind == FrameKind::Collected;
+        Ok(())
     }
 }
 
@@ -57,8 +86,12 @@ impl Replay {
 pub(crate) fn apply(frame: &Frame<'_>, table: &mut Table, refs: &mut BTreeMap<String, Id>) {
     let numbers = frame.ids.iter().zip(&frame.numbers);
     for ((offset, record), (id, number)) in frame.records.iter().zip(numbers) {
-        let kind = (record.kind, record.payload.len());
-        table.push_kept(*number, *offset, *id, kind);
+        let kind = (record.kind, record.object_bytes());
+        match frame.kind {
+            _ if record.is_remnant => table.push_remnant(*number, *offset),
+            FrameKind::Kept => table.push_kept(*number, *offset, *id, kind),
+            _ => table.push(*offset, *id, kind.0, kind.1),
+        }
     }
     if frame.kind == FrameKind::Checkpoint {
         refs.clear();
@@ -144,7 +177,8 @@ fn replay(
         end,
     };
     let mut replay = Replay::default();
-    let scanned = replay.run(&scan, Position::START)?;
+    let mut older = Older::new(home);
+    let scanned = replay.run(&scan, Position::START, &mut older)?;
     add(&home.counters.bytes_scanned, u64::from(end));
     Ok((replay, scanned))
 }

@@ -10,12 +10,13 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use irmin_core::{Durability, Id, RefEdit, RefOutcome, RefStore, StoreError, VerifyProgress};
+use irmin_core::{Durability, Id, Kind, RefEdit, RefOutcome, RefStore, StoreError, VerifyProgress};
 
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
 use crate::layout::{Layout, segment_number};
 use crate::options::Options;
+use crate::place::Place;
 use crate::record::Record;
 use crate::salvage::names::Names;
 use crate::salvage::objects::{Found, Objects};
@@ -97,8 +98,8 @@ impl Missing {
 /// without parents, which has those entries of its tree that are whole:
 /// `heads/salvaged/partial/main`. Such a name `was` the commit that it has a part of.
 ///
-/// Reads the segments twice, each wholly into memory the first time. Memory: about 200 bytes an
-/// object.
+/// Reads the segments twice, each wholly into memory the first time. Memory: about 240 bytes an
+/// object. What is told by its difference to an object that is lost is lost with it.
 ///
 /// ```
 /// use irmin_pack::{Options, PackStore, salvage};
@@ -207,7 +208,6 @@ impl Taken {
         let sidecar = sidecar.filter(|sidecar| header.is_none_or(|h| h == sidecar.meta.segment));
         let known = header.or(sidecar.as_ref().map(|sidecar| sidecar.meta.segment));
         let mut visitor = Visitor {
-            number,
             path: &path,
             taken: self,
             sidecar: sidecar.filter(|sidecar| !sidecar.meta.segment.is_sparse),
@@ -306,7 +306,6 @@ fn name_all(copy: &PackStore, names: &[SalvagedName]) -> Result<(), StoreError> 
 }
 
 struct Visitor<'a> {
-    number: u32,
     path: &'a Path,
     taken: &'a mut Taken,
     /// Until the place is reached where it says what the refs are.
@@ -314,22 +313,37 @@ struct Visitor<'a> {
 }
 
 impl Visit for Visitor<'_> {
-    fn record(&mut self, offset: usize, record: &Record<'_>, id: Id) {
-        let start = offset + record.length - record.payload.len();
-        let (Ok(offset), Ok(length)) = (u32::try_from(start), u32::try_from(record.payload.len()))
-        else {
-            return;
+    fn record(&mut self, offset: usize, record: &Record<'_>, place: Place) -> Option<Id> {
+        let payload = offset + record.length - record.payload.len();
+        let payload = u32::try_from(payload).ok()?;
+        let length = u32::try_from(record.payload.len()).ok()?;
+        let is_alone = record.kind == Kind::Blob && record.delta.is_none();
+        let offset = u32::try_from(offset).ok()?;
+        self.taken.objects.note(record, place, offset);
+        let id = match is_alone {
+            true => Id::of(record.payload),
+            false => match self.taken.objects.make(record, place, offset) {
+                Ok(whole) => Id::of(&whole.bytes),
+                Err(error) => {
+                    self.taken.report.problems.push(error);
+                    return None;
+                }
+            },
         };
+        if record.is_remnant {
+            return None;
+        }
         let found = Found {
-            segment: self.number,
-            offset,
-            length,
+            segment: place.segment,
+            number: place.number,
+            span: record.delta.is_none().then_some((payload, length)),
             kind: record.kind,
             generation: record.generation,
             cut: record.cut,
             copied: None,
         };
         self.taken.objects.add(id, found);
+        Some(id)
     }
 
     fn refs(&mut self, event: RefEvent) {

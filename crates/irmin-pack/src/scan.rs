@@ -1,13 +1,15 @@
 //! Reading a segment's frames one after the other.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use irmin_core::StoreError;
 
+use crate::chain::{Recent, Whole};
 use crate::damage::{self, Damage};
 use crate::files::File;
-use crate::frame::{Frame, FrameHeader, FrameKind, FramePlace, HEADER_BYTES};
-use crate::place::{narrow, narrow64};
+use crate::frame::{Frame, FrameError, FrameHeader, FrameKind, FramePlace, HEADER_BYTES};
+use crate::place::{Place, narrow, narrow64};
 use crate::segment::SegmentHeader;
 
 /// A boundary between frames: where it is, and how many frames and records are before it.
@@ -79,16 +81,22 @@ pub(crate) struct Scanned {
     pub(crate) damage: Option<Damage>,
 }
 
+/// Who looks at the frames of a scan.
+pub(crate) trait Visit {
+    /// Returns an object before the frame that is read, for those that are made from it. `None`: it
+    /// is lost, which was told of.
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError>;
+
+    /// Takes a frame that begins at a position.
+    fn frame(&mut self, at: Position, frame: &Frame<'_>) -> Result<(), StoreError>;
+}
+
 impl Scan<'_> {
     /// Reads frames from a boundary on until the end or the first bad frame. Hashes all objects.
     ///
     /// # Errors
     /// What `visit` returns, and [`StoreError::Io`]. Damage is no error here.
-    pub(crate) fn run(
-        &self,
-        from: Position,
-        visit: &mut dyn FnMut(Position, &Frame<'_>) -> Result<(), StoreError>,
-    ) -> Result<Scanned, StoreError> {
+    pub(crate) fn run(&self, from: Position, visit: &mut dyn Visit) -> Result<Scanned, StoreError> {
         let mut scanned = Scanned {
             position: from,
             synced: 0,
@@ -96,6 +104,7 @@ impl Scan<'_> {
             damage: None,
         };
         let mut window = Window::default();
+        let mut recent = Recent::default();
         let mut next = 0;
         while scanned.position.offset < self.end {
             let position = scanned.position;
@@ -107,9 +116,11 @@ impl Scan<'_> {
                     break;
                 }
             };
-            let frame = match Frame::parse(bytes, &place) {
+            let base = &mut |place| visit.base(place);
+            let frame = match Frame::parse_with(bytes, &place, &mut recent, base) {
                 Ok(frame) => frame,
-                Err(damage) => {
+                Err(FrameError::Failed(error)) => return Err(error),
+                Err(FrameError::Damage(damage)) => {
                     scanned.damage = Some(damage);
                     break;
                 }
@@ -118,12 +129,36 @@ impl Scan<'_> {
                 scanned.damage = Some(damage);
                 break;
             }
-            visit(position, &frame)?;
+            visit.frame(position, &frame)?;
             scanned.synced = scanned.synced.max(frame.synced);
             scanned.last = Some(frame.kind);
             scanned.position = position.after(&frame);
         }
         Ok(scanned)
+    }
+
+    /// Tells of the number and the offset of each record, without making any object.
+    ///
+    /// # Errors
+    /// [`StoreError`] at the first bad frame.
+    pub(crate) fn places(&self, each: &mut dyn FnMut(u32, u32)) -> Result<(), StoreError> {
+        let mut window = Window::default();
+        let mut position = Position::START;
+        while position.offset < self.end {
+            let place = position.in_segment(self.header);
+            let bytes = self.frame_bytes(&mut window, &place)?;
+            let frame = bytes.and_then(|bytes| Frame::without_ids(bytes, &place));
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(_) if position.frames > 0 && self.is_blank(position.offset)? => break,
+                Err(damage) => return Err(damage.at(self.path)),
+            };
+            for ((offset, _), number) in frame.records.iter().zip(&frame.numbers) {
+                each(*number, *offset);
+            }
+            position = position.after(&frame);
+        }
+        Ok(())
     }
 
     /// Tells what follows a boundary, as far as a frame's header tells. One read of 24 bytes.

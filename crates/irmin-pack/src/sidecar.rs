@@ -69,12 +69,22 @@ impl Entry {
         Self { prefix, code }
     }
 
+    /// Returns the entry of a record that has no object of its own, and so no id.
+    pub(crate) const fn remnant(number: u32) -> Self {
+        let code = number | REMNANT;
+        Self { prefix: 0, code }
+    }
+
     pub(crate) const fn number(self) -> u32 {
-        self.code & !COMMIT
+        self.code & !(COMMIT | REMNANT)
     }
 
     pub(crate) const fn is_commit(self) -> bool {
         self.code & COMMIT != 0
+    }
+
+    pub(crate) const fn is_remnant(self) -> bool {
+        self.code & REMNANT != 0
     }
 
     /// One number for all, which sorts by the id's front and then by the record's number.
@@ -409,12 +419,30 @@ impl Sidecar {
             if entry.prefix != prefix {
                 break;
             }
-            out.push(entry.number());
+            if !entry.is_remnant() {
+                out.push(entry.number());
+            }
         }
         if let Some(found) = out.get_mut(start..) {
             found.reverse();
         }
         Ok(())
+    }
+
+    /// Tells whether a record has no object of its own: those come first, in the order of their numbers,
+    /// among objects whose ids begin with four zeros.
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, Damage> {
+        if !self.meta.segment.is_sparse {
+            return Ok(false);
+        }
+        let count = self.first_entry(1)?;
+        let index =
+            search::first_at_least(count, number, |index| self.entry(index).map(Entry::number))?;
+        let entry = match index < count {
+            true => self.entry(index)?,
+            false => return Ok(false),
+        };
+        Ok(entry.number() == number && entry.is_remnant())
     }
 
     /// Returns all entries, in the order of the ids.
@@ -472,5 +500,70 @@ const CRC_AT: usize = Meta::BYTES - 4;
 const ENTRY_BYTES: usize = 8;
 /// Marks commits among entries. No segment has room for so many records.
 const COMMIT: u32 = 1 << 31;
+/// Marks records without an object.
+const REMNANT: u32 = 1 << 30;
 /// So much has a checksum of its own: what a page fault brings.
 const BLOCK_BYTES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use irmin_core::Kind;
+
+    use super::*;
+
+    const HEADER: SegmentHeader = SegmentHeader {
+        number: 3,
+        salt: 7,
+        is_sparse: false,
+    };
+
+    fn id(number: u32) -> Id {
+        Id::of(&number.to_le_bytes())
+    }
+
+    fn sidecar(records: u32) -> Sidecar {
+        let mut table = Table::default();
+        for number in 0..records {
+            table.push(100 + number, id(number), Kind::Blob, 1);
+        }
+        let covered = Position {
+            offset: 100 + records,
+            frames: 1,
+            records,
+        };
+        let bytes = encode(HEADER, covered, true, &table, &BTreeMap::new()).unwrap();
+        Sidecar::open(bytes.into(), HEADER).unwrap().unwrap()
+    }
+
+    fn blocks_checked(sidecar: &Sidecar) -> u32 {
+        let words = sidecar.checked.iter();
+        words.map(|w| w.load(Ordering::Relaxed).count_ones()).sum()
+    }
+
+    #[test]
+    fn a_look_up_checks_a_block_or_two() {
+        for number in [0, 1, 77_777, 99_999] {
+            let sidecar = sidecar(100_000);
+            assert_eq!(blocks_checked(&sidecar), 0);
+            assert_eq!(sidecar.span(number as usize).unwrap().0, 100 + number);
+            assert!(blocks_checked(&sidecar) <= 2);
+            let mut found = Vec::new();
+            sidecar.candidates(&id(number), &mut found).unwrap();
+            assert!(found.contains(&number));
+            assert!(
+                blocks_checked(&sidecar) <= 5,
+                "{}",
+                blocks_checked(&sidecar)
+            );
+        }
+    }
+
+    #[test]
+    fn an_object_takes_twelve_bytes() {
+        let bytes = sidecar(100_000).bytes.len() - sidecar(0).bytes.len();
+        assert_eq!(
+            bytes,
+            12 * 100_000 + 4 * (1_200_000_usize.div_ceil(BLOCK_BYTES))
+        );
+    }
+}

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use irmin_core::{
     Collect, CollectProgress, CollectReport, Durability, Engine, Hold, Holds, Id, IdPrefix, Key,
-    Locator, Object, ObjectStore, RefEdit, RefOutcome, RefStore, StoreError, StoreId, StoreStats,
-    Stored, VerifyProgress, VerifyReport,
+    Object, ObjectStore, RefEdit, RefOutcome, RefStore, StoreError, StoreId, StoreStats, Stored,
+    VerifyProgress, VerifyReport,
 };
 
 use crate::background::Tasks;
+use crate::bases::Scratch;
 use crate::collect::Collection;
 use crate::damage;
 use crate::files::File;
@@ -58,7 +59,7 @@ pub struct PackStore {
 pub(crate) struct Inner {
     pub(crate) log: Log,
     /// Held by whoever changes `state` or writes to a file; room for the links of an object.
-    pub(crate) writer: Mutex<Vec<Option<Locator>>>,
+    pub(crate) writer: Mutex<Scratch>,
     /// In which order the lock above is taken.
     pub(crate) queue: Queue,
     pub(crate) sync: SyncPoint,

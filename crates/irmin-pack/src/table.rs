@@ -18,7 +18,11 @@ pub(crate) struct Table {
     /// How many they are.
     base_len: u32,
     offsets: Vec<u32>,
+    /// The numbers of the records, where they have gaps.
+    gaps: Vec<u32>,
     index: Index,
+    /// The entries of records without an object: alike to the index, which finds by ids.
+    remnants: Vec<Entry>,
     pub(crate) kinds: [KindStats; 4],
     /// The ids of the last records, which are looked for most: those need no reading to be told apart.
     recent: Vec<Id>,
@@ -42,18 +46,25 @@ impl Table {
 
     /// Adds the next record.
     pub(crate) fn push(&mut self, offset: u32, id: Id, kind: Kind, payload_bytes: usize) {
-        self.push_kept(self.len(), offset, id, (kind, payload_bytes));
+        self.add(self.len(), offset, id, (kind, payload_bytes));
     }
 
     /// Adds a record with a number that may leave a gap. Such a table is only good for making a sidecar
     /// of it.
-    pub(crate) fn push_kept(
-        &mut self,
-        number: u32,
-        offset: u32,
-        id: Id,
-        (kind, payload_bytes): (Kind, usize),
-    ) {
+    pub(crate) fn push_kept(&mut self, number: u32, offset: u32, id: Id, kind: (Kind, usize)) {
+        self.gaps.push(number);
+        self.add(number, offset, id, kind);
+    }
+
+    /// Adds a record without an object to such a table.
+    pub(crate) fn push_remnant(&mut self, number: u32, offset: u32) {
+        self.gaps.push(number);
+        self.offsets.push(offset);
+        self.remnants.push(Entry::remnant(number));
+        self.recent.clear();
+    }
+
+    fn add(&mut self, number: u32, offset: u32, id: Id, (kind, payload_bytes): (Kind, usize)) {
         self.offsets.push(offset);
         let is_commit = kind == Kind::Commit;
         self.index
@@ -99,7 +110,13 @@ impl Table {
             let span = base.map_or(Ok(None), |base| base.span(number))?;
             return Ok(span.map(|(start, next)| (start, Some(next))));
         };
-        let row = row as usize;
+        let row = match self.gaps.is_empty() {
+            true => row as usize,
+            false => match self.gaps.binary_search(&number) {
+                Ok(row) => row,
+                Err(_) => return Ok(None),
+            },
+        };
         let start = self.offsets.get(row).copied();
         Ok(start.map(|start| (start, self.offsets.get(row + 1).copied())))
     }
@@ -117,6 +134,7 @@ impl Table {
         let base = self.base.as_ref();
         let mut entries = base.map_or(Ok(Vec::new()), |base| base.entries())?;
         entries.extend(self.index.entries());
+        entries.extend_from_slice(&self.remnants);
         entries.sort_unstable_by_key(|entry| entry.sort_key());
         Ok(entries)
     }

@@ -73,6 +73,11 @@ impl Tables {
         Ok(())
     }
 
+    /// Tells whether a record has no object of its own.
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, StoreError> {
+        self.ask(|sidecar| sidecar.is_remnant(number))
+    }
+
     /// Appends the entries of commits whose ids begin within a range, in order.
     pub(crate) fn commits(
         &self,

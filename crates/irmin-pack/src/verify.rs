@@ -1,19 +1,21 @@
 //! Reading all and believing nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use irmin_core::{Id, Kind, StoreError, VerifyProgress, VerifyReport};
 
+use crate::chain::Whole;
 use crate::collect::bits::Bits;
 use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::{Frame, FrameKind, RefChange};
 use crate::lock::{lock, read};
 use crate::log::Log;
+use crate::older::missing;
 use crate::place::Place;
 use crate::replay::why_incomplete;
-use crate::scan::{self, Position, Scan};
+use crate::scan::{self, Position, Scan, Visit};
 use crate::segment::SegmentHeader;
 use crate::sidecar::{Entry, Sidecar, prefix};
 use crate::stats::get;
@@ -94,6 +96,34 @@ struct Verifier<'a> {
 struct Seen {
     offsets: Vec<u32>,
     entries: Vec<Entry>,
+    /// What objects are made from and could not be read, with the reason.
+    lost: HashMap<Place, String>,
+}
+
+struct Reading<'a, 'b> {
+    verifier: &'a mut Verifier<'b>,
+    scan: &'a Scan<'a>,
+    seen: Seen,
+}
+
+impl Visit for Reading<'_, '_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let log = self.verifier.log;
+        let base = log.base(place);
+        match base.and_then(|base| base.ok_or_else(|| missing(place, &log.layout))) {
+            Ok(base) => Ok(Some(base)),
+            Err(error) if is_of_files(&error) => {
+                self.seen.lost.insert(place, error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn frame(&mut self, at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
+        self.verifier.frame(self.scan, at, frame, &mut self.seen);
+        Ok(())
+    }
 }
 
 impl Verifier<'_> {
@@ -130,15 +160,11 @@ impl Verifier<'_> {
 
     /// Notes what is wrong with the files and passes on what is wrong with reading them.
     fn problem(&mut self, error: StoreError) -> Result<(), StoreError> {
-        match error {
-            StoreError::Io { ref source, .. } if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(error)
-            }
-            error => {
-                self.report.problems.push(error);
-                Ok(())
-            }
+        if !is_of_files(&error) {
+            return Err(error);
         }
+        self.report.problems.push(error);
+        Ok(())
     }
 
     fn frames(
@@ -160,20 +186,26 @@ impl Verifier<'_> {
             header,
             end,
         };
-        let mut seen = Seen::default();
         self.records.insert(header.number, Bits::default());
-        let scanned = scan.run(Position::START, &mut |position, frame| {
-            self.frame(&scan, position, frame, &mut seen);
-            Ok(())
-        })?;
+        let mut reading = Reading {
+            verifier: self,
+            scan: &scan,
+            seen: Seen::default(),
+        };
+        let scanned = scan.run(Position::START, &mut reading)?;
+        let seen = reading.seen;
         self.report.bytes += u64::from(end);
+        let mut is_damaged = !seen.lost.is_empty();
         let damage = match is_newest {
             true => scanned.damage,
             false => why_incomplete(&scan, &scanned)?,
         };
         if let Some(damage) = damage {
             self.report.problems.push(damage.at(&path));
-            // A sidecar cannot be compared with what cannot be read.
+            is_damaged = true;
+        }
+        // A sidecar cannot be compared with what cannot be read.
+        if is_damaged {
             return Ok(());
         }
         self.sidecar(header, &seen, scanned.position, is_newest)
@@ -188,11 +220,20 @@ impl Verifier<'_> {
         }
         let numbers = frame.numbers.iter().zip(&frame.ids);
         for ((offset, record), (number, id)) in frame.records.iter().zip(numbers) {
-            self.report.objects += 1;
             seen.offsets.push(*offset);
+            if record.is_remnant {
+                seen.entries.push(Entry::remnant(*number));
+                continue;
+            }
             let is_commit = record.kind == Kind::Commit;
-            seen.entries
-                .push(Entry::new(prefix(id), *number, is_commit));
+            let entry = Entry::new(prefix(id), *number, is_commit);
+            seen.entries.push(entry);
+            self.report.objects += 1;
+            if let Some(delta) = record.delta.filter(|_| *id == Id::NULL) {
+                let damage = seen.without_base(Place::of(delta.base), *offset);
+                self.report.problems.push(damage.at(scan.path));
+                continue;
+            }
             if is_commit {
                 self.report.commits += 1;
                 if let Some(is_there) = self.targets.get_mut(id) {
@@ -295,6 +336,21 @@ impl Verifier<'_> {
             }
         }
     }
+}
+
+impl Seen {
+    fn without_base(&self, base: Place, offset: u32) -> Damage {
+        let (number, segment) = (base.number, base.segment);
+        let expected = format!("record {number} in segment {segment}, which this one is made from");
+        let reason = self.lost.get(&base);
+        let found = reason.map_or("one that cannot be made either", String::as_str);
+        Damage::new(u64::from(offset), expected, found)
+    }
+}
+
+/// Whether something is wrong with the files, and not with reading them.
+fn is_of_files(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Io { source, .. } if source.kind() != std::io::ErrorKind::NotFound)
 }
 
 /// Compares a sidecar with the segment, as far as it covers it.

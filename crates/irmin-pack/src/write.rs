@@ -2,8 +2,9 @@
 
 use std::sync::MutexGuard;
 
-use irmin_core::{Key, Locator, Object, RefEdit, RefOutcome, StoreError};
+use irmin_core::{Key, Object, RefEdit, RefOutcome, StoreError};
 
+use crate::bases::Scratch;
 use crate::damage;
 use crate::frame::FrameKind;
 use crate::lock::{lock, read, write};
@@ -21,7 +22,7 @@ impl Inner {
             self.need_version_2()?;
         }
         let _turn = self.queue.enter(self.options.writers_max)?;
-        let mut links = lock(&self.writer);
+        let mut scratch = lock(&self.writer);
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
         for object in objects {
@@ -35,7 +36,7 @@ impl Inner {
                     self.collection.touch(place);
                     place
                 }
-                _ => self.append(object, &mut links)?,
+                _ => self.append(object, &mut scratch)?,
             };
             keys.push(Key {
                 id: object.id,
@@ -71,20 +72,22 @@ impl Inner {
         Ok((RefOutcome::Applied, read(&self.state).active.log_end()))
     }
 
-    fn append(
-        &self,
-        object: &Object<'_>,
-        links: &mut Vec<Option<Locator>>,
-    ) -> Result<Place, StoreError> {
+    fn append(&self, object: &Object<'_>, scratch: &mut Scratch) -> Result<Place, StoreError> {
         self.make_room(record::length_max(object))?;
         self.write_if_full()?;
-        links.clear();
+        scratch.links.clear();
         for (index, link) in object.links.iter().enumerate() {
-            links.push(self.link(object, index, link, SEGMENTS_SEARCHED)?);
+            let link = self.link(object, index, link, SEGMENTS_SEARCHED)?;
+            scratch.links.push(link);
         }
+        let base = self.base_of(object, scratch)?;
         let mut state = write(&self.state);
-        let place = state.active.push(object, links);
+        let place = state.active.next_place();
+        let (links, delta) = scratch.form(object, base, place);
+        let depth = delta.map_or(0, |(delta, _)| delta.depth);
+        state.active.push(object, links, delta);
         drop(state);
+        scratch.remember(place, object, depth);
         self.write_if_full()?;
         Ok(place)
     }

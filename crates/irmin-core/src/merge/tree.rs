@@ -1,9 +1,9 @@
 //! The merge of two trees that come from a third.
 
-use super::{Conflict, ConflictKind, Merged, put};
+use super::{Conflict, ConflictKind, Merged};
 use crate::error::Result;
 use crate::rules::{RULES_PATH, RuleConflict, RuleTypes, Rules};
-use crate::tree::{Row, lockstep};
+use crate::tree::{Verdict, combine};
 use crate::{Blob, Entry, Mode, Path, Tree};
 
 /// Merges what `ours` and `theirs` changed since `base`, with the rules that the merged
@@ -34,21 +34,13 @@ pub fn merge_trees(base: &Tree, ours: &Tree, theirs: &Tree, types: &RuleTypes) -
     let rules = merged_rules(base, ours, theirs, types)?;
     let mut merge = Merge {
         rules: &rules,
-        merged: Merged {
-            tree: ours.clone(),
-            conflicts: Vec::new(),
-        },
-        pending: Vec::new(),
+        conflicts: Vec::new(),
     };
-    merge.walk(&Path::root(), [base, ours, theirs])?;
-    while let Some((path, [base, ours, theirs])) = merge.pending.pop() {
-        merge.walk(&path, [&base, &ours, &theirs])?;
-    }
-    let mut merged = merge.merged;
-    merged
-        .conflicts
-        .sort_by(|left, right| left.path.cmp(&right.path));
-    Ok(merged)
+    let mut decide = |path: &dyn Fn() -> Result<Path>, sides: [_; 3]| merge.entry(path, sides);
+    let tree = combine([base, ours, theirs], rules.adds_up(), &mut decide)?;
+    let mut conflicts = merge.conflicts;
+    conflicts.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok(Merged { tree, conflicts })
 }
 
 /// Returns the rules that both sides agree on: the merged rules file, or the base's where the file
@@ -75,50 +67,35 @@ fn merged_rules(base: &Tree, ours: &Tree, theirs: &Tree, types: &RuleTypes) -> R
 
 struct Merge<'a> {
     rules: &'a Rules,
-    merged: Merged,
-    /// Directories that one side removed and the other changed, to be looked at entry by entry.
-    pending: Vec<(Path, [Tree; 3])>,
+    conflicts: Vec<Conflict>,
 }
 
 impl Merge<'_> {
-    fn walk(&mut self, above: &Path, trees: [&Tree; 3]) -> Result<()> {
-        let adds_up = self.rules.adds_up();
-        let relevant = move |same: &dyn Fn(usize, usize) -> bool| {
-            !same(0, 2)
-                && if adds_up {
-                    !same(0, 1) || !same(1, 2)
-                } else {
-                    !same(1, 2)
-                }
-        };
-        for row in lockstep(trees, &relevant)? {
-            self.row(above, row)?;
+    /// Decides what becomes of one entry. Directories that one side removed and the other changed are
+    /// looked at entry by entry.
+    fn entry(
+        &mut self,
+        path: &dyn Fn() -> Result<Path>,
+        [base, ours, theirs]: [Option<Entry>; 3],
+    ) -> Result<Verdict> {
+        if let (Some(Entry::Tree(_)), Some(Entry::Tree(_))) = (&ours, &theirs) {
+            return Ok(Verdict::Enter);
         }
-        Ok(())
-    }
-
-    fn row(&mut self, above: &Path, row: Row<3>) -> Result<()> {
-        let path = above.join(&row.path);
-        let [base, ours, theirs] = row.entries;
         if Entry::both_equal(base.as_ref(), theirs.as_ref())? {
-            return Ok(());
+            return Ok(Verdict::Keep);
         }
         if Entry::both_equal(base.as_ref(), ours.as_ref())? {
-            return put(&mut self.merged.tree, &path, theirs);
+            return Ok(Verdict::Put(theirs));
         }
         match (base, ours, theirs) {
             (base, Some(Entry::Blob(ours)), Some(Entry::Blob(theirs))) => {
-                self.blobs(path, base, ours, theirs)
+                self.blobs(path()?, base, ours, theirs)
             }
-            (_, ours, theirs) if Entry::both_equal(ours.as_ref(), theirs.as_ref())? => Ok(()),
-            (Some(Entry::Tree(base)), Some(Entry::Tree(ours)), None) => {
-                self.pending.push((path, [base, ours, Tree::empty()]));
-                Ok(())
+            (_, ours, theirs) if Entry::both_equal(ours.as_ref(), theirs.as_ref())? => {
+                Ok(Verdict::Keep)
             }
-            (Some(Entry::Tree(base)), None, Some(Entry::Tree(theirs))) => {
-                self.pending.push((path, [base, Tree::empty(), theirs]));
-                Ok(())
-            }
+            (Some(Entry::Tree(_)), Some(Entry::Tree(_)), None)
+            | (Some(Entry::Tree(_)), None, Some(Entry::Tree(_))) => Ok(Verdict::Enter),
             (base, ours, theirs) => {
                 let removed = ours.is_none() || theirs.is_none();
                 let kind = if removed {
@@ -126,26 +103,28 @@ impl Merge<'_> {
                 } else {
                     ConflictKind::BlobTree
                 };
-                self.conflict(path, kind, [base, ours, theirs], None);
-                Ok(())
+                Ok(self.conflict(path()?, kind, [base, ours, theirs], None))
             }
         }
     }
 
     /// Merges two changed blobs; a base that is a directory counts as absent.
-    fn blobs(&mut self, path: Path, base: Option<Entry>, ours: Blob, theirs: Blob) -> Result<()> {
+    fn blobs(
+        &mut self,
+        path: Path,
+        base: Option<Entry>,
+        ours: Blob,
+        theirs: Blob,
+    ) -> Result<Verdict> {
         let old = base.clone().and_then(Entry::into_blob);
         let mode = merge_modes(old.as_ref().map(Blob::mode), ours.mode(), theirs.mode());
         let content = self.contents(&path, old.as_ref(), &ours, &theirs)?;
         let sides = [base, Some(ours.into()), Some(theirs.into())];
-        match (mode, content) {
-            (Some(mode), Ok(content)) => {
-                self.merged.tree.set(&path, content.with_mode(mode))?;
-            }
+        Ok(match (mode, content) {
+            (Some(mode), Ok(content)) => Verdict::Put(Some(content.with_mode(mode).into())),
             (None, Ok(_)) => self.conflict(path, ConflictKind::Mode, sides, None),
             (_, Err((kind, reason))) => self.conflict(path, kind, sides, reason),
-        }
-        Ok(())
+        })
     }
 
     /// Merges the contents of two blobs of which at least one has changed.
@@ -185,8 +164,8 @@ impl Merge<'_> {
         kind: ConflictKind,
         [base, ours, theirs]: [Option<Entry>; 3],
         reason: Option<String>,
-    ) {
-        self.merged.conflicts.push(Conflict {
+    ) -> Verdict {
+        self.conflicts.push(Conflict {
             path,
             kind,
             base,
@@ -194,6 +173,7 @@ impl Merge<'_> {
             theirs,
             reason,
         });
+        Verdict::Keep
     }
 }
 

@@ -11,7 +11,7 @@ use super::node::Node;
 use super::origin::Origin;
 use super::rows::BucketRef;
 use crate::Id;
-use crate::codec::Reader;
+use crate::codec::{Reader, put_varint};
 use crate::error::Result;
 
 /// A half byte has so many values.
@@ -85,6 +85,7 @@ impl Branches {
         }
     }
 
+    /// Returns which half bytes have a child: bit n is the half byte n.
     pub(super) const fn bitmap(&self) -> u16 {
         self.bitmap
     }
@@ -223,6 +224,27 @@ impl Branches {
         self.nodes[usize::from(branch)] = OnceLock::from(node);
     }
 
+    /// Puts children of other nodes into the places of own ones, loaded or not.
+    pub(super) fn replace_children<'a>(&mut self, others: impl Iterator<Item = Child<'a>>) {
+        let mut lens = self.lens();
+        let mut places: [_; BRANCHES] = std::array::from_fn(|branch| {
+            let node = &self.nodes[branch];
+            let branch = u8::try_from(branch).ok()?;
+            LinkRef::child(node, self.links.as_deref(), branch).place()
+        });
+        for Child { branch, len, link } in others {
+            let branch = usize::from(branch);
+            self.len = self.len - lens[branch] + len;
+            lens[branch] = len;
+            places[branch] = link.place();
+            self.nodes[branch] = link
+                .loaded()
+                .cloned()
+                .map_or_else(OnceLock::new, OnceLock::from);
+        }
+        self.links = Some(Arc::new(Links::of(self.bitmap, &lens, &places)));
+    }
+
     pub(super) fn remove_child(&mut self, branch: u8) {
         self.bitmap &= !(1 << branch);
         self.nodes[usize::from(branch)].take();
@@ -247,6 +269,35 @@ impl Branches {
 }
 
 impl Links {
+    /// Tells of children that are told of by several nodes.
+    fn of(bitmap: u16, lens: &[u64; BRANCHES], known: &[Option<(Id, Place)>; BRANCHES]) -> Self {
+        let mut bytes = Vec::with_capacity(bitmap.count_ones() as usize * (3 + Id::BYTES));
+        bits(bitmap).for_each(|branch| put_varint(&mut bytes, lens[usize::from(branch)]));
+        let ids_at = bytes.len();
+        let mut stores = known.iter().flatten().map(|(_, place)| place.store);
+        let store = stores
+            .next()
+            .filter(|&first| stores.all(|store| store == first));
+        let mut places = Places::unknown();
+        for branch in bits(bitmap) {
+            // A child that was made in memory knows better.
+            let (id, place) = known[usize::from(branch)].unzip();
+            bytes.extend_from_slice(id.unwrap_or(Id::NULL).as_bytes());
+            places
+                .locators
+                .push(store.and(place).and_then(|place| place.locator));
+        }
+        places.store = store.unwrap_or(places.store);
+        Self {
+            bytes: bytes.into(),
+            bitmap,
+            lens_at: 0,
+            ids_at,
+            places,
+            places_before: 0,
+        }
+    }
+
     /// Returns how many children come before the one for a half byte.
     const fn rank(&self, branch: u8) -> usize {
         (self.bitmap & ((1 << branch) - 1)).count_ones() as usize

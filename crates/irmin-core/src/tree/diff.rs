@@ -1,6 +1,9 @@
 //! What changed between two trees.
 
-use super::{Blob, Entry, Tree, WalkOptions, lockstep};
+use super::bucket::Sub;
+use super::lockstep::{At, Visitor, lockstep};
+use super::rows::Slot;
+use super::{Blob, Entry, Tree, WalkOptions};
 use crate::Path;
 use crate::error::Result;
 
@@ -39,12 +42,46 @@ impl Tree {
     /// # Errors
     /// As [`Tree::get`].
     pub fn diff(&self, newer: &Self) -> Result<Vec<Change>> {
-        let mut changes = Vec::new();
-        for row in lockstep([self, newer], &|same| !same(0, 1))? {
-            let [old, new] = row.entries;
-            push_changes(&mut changes, row.path, old, new)?;
+        let mut rows = Rows(Vec::new());
+        lockstep([self, newer], &mut rows)?;
+        // In order already but where directories differ in depth.
+        rows.0.sort_by(|left, right| left.path.cmp(&right.path));
+        let mut changes = Vec::with_capacity(rows.0.len());
+        for Row { path, old, new } in rows.0 {
+            push_changes(&mut changes, path, old, new)?;
         }
         Ok(changes)
+    }
+}
+
+/// The places where two trees differ.
+struct Rows(Vec<Row>);
+
+struct Row {
+    path: Path,
+    old: Option<Entry>,
+    new: Option<Entry>,
+}
+
+impl<'a> Visitor<'a, 2> for Rows {
+    fn matters(&self, same: impl Fn(usize, usize) -> bool) -> bool {
+        !same(0, 1)
+    }
+
+    fn entry(&mut self, at: At<'_, 'a, 2>, [old, new]: [Option<Slot<'a>>; 2]) -> Result<bool> {
+        let is_dir = |slot: &Option<Slot<'a>>| {
+            let sub = slot.as_ref().and_then(Slot::sub);
+            matches!(sub, Some(Sub::Dir(_)))
+        };
+        if is_dir(&old) && is_dir(&new) {
+            return Ok(true);
+        }
+        self.0.push(Row {
+            path: at.path()?,
+            old: at.value(0, old),
+            new: at.value(1, new),
+        });
+        Ok(false)
     }
 }
 

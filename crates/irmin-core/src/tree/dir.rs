@@ -222,7 +222,7 @@ fn remove_at(node: &mut Node, store: &Store, name: &[u8], position: usize) -> Re
 
 /// Makes one bucket of an inner node that has become small. Its children are buckets; `name` leads
 /// through the node.
-fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<Bucket> {
+pub(super) fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<Bucket> {
     let links: Vec<_> = inner.children().map(|child| child.link).collect();
     load_all(store, &links)?;
     let at = position + inner.prefix.len();

@@ -139,7 +139,7 @@ impl Tree {
 
     /// Returns an entry that this tree can hold: of no store, or of the same one. A part of
     /// another store is read into memory.
-    fn own(&mut self, entry: Entry) -> Result<Entry> {
+    pub(super) fn own(&mut self, entry: Entry) -> Result<Entry> {
         let Some(theirs) = entry.store() else {
             return Ok(entry);
         };

@@ -14,7 +14,8 @@ use crate::error::DecodeError;
 use crate::short::Short;
 use crate::{Id, Kind, STEP_BYTES_MAX};
 
-const SHAPE_INNER: u8 = 1;
+/// The byte that tells an inner node from a bucket.
+pub(super) const SHAPE_INNER: u8 = 1;
 /// More entries than a directory can have: keeps sums of what a damaged node says from overflowing.
 const ENTRIES_MAX: u64 = u64::MAX / 4;
 

@@ -57,6 +57,18 @@ impl NameBuf {
         }
     }
 
+    /// Becomes a name of so many half bytes, as [`bytes`](Self::bytes) of another one.
+    pub(super) fn set(&mut self, bytes: &[u8], nibbles: usize) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.nibbles = nibbles;
+    }
+
+    /// Returns the bytes, of which the last may be half there.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Returns the whole bytes so far: what a bucket's suffixes are appended to.
     pub(super) fn whole_bytes(&self) -> &[u8] {
         &self.bytes[..self.nibbles / 2]

@@ -15,6 +15,8 @@ use crate::place::Place;
 #[derive(Debug, Default)]
 pub(crate) struct Barrier {
     marks: BTreeMap<u32, Bits>,
+    /// What is needed to make something that is alive, be it alive itself or not.
+    bases: BTreeMap<u32, Bits>,
     /// What names, holds and the caller point to: never cut.
     roots: HashSet<Id>,
     /// Objects to keep whose places are not known yet; looked for in each segment that comes.
@@ -56,6 +58,23 @@ impl Barrier {
         bits.map(|bits| bits.set(place.number)).is_some()
     }
 
+    /// Marks a record that something alive is made from; `false` as above.
+    pub(crate) fn mark_base(&mut self, place: Place) -> bool {
+        let is_to_come = self.marks.contains_key(&place.segment);
+        if is_to_come {
+            self.bases
+                .entry(place.segment)
+                .or_default()
+                .set(place.number);
+        }
+        is_to_come
+    }
+
+    pub(crate) fn is_base(&self, place: Place) -> bool {
+        let bits = self.bases.get(&place.segment);
+        bits.is_some_and(|bits| bits.get(place.number))
+    }
+
     /// Marks records of one segment.
     pub(crate) fn mark_all(&mut self, segment: u32, bits: Bits) {
         if let Some(marks) = self.marks.get_mut(&segment) {
@@ -80,6 +99,21 @@ impl Barrier {
                 true
             }
         }
+    }
+
+    /// Marks a record that the writer is about to make something from; `false` when it is gone
+    /// already.
+    pub(crate) fn keep_base(&mut self, place: Place) -> bool {
+        let is_current = place.segment == self.current;
+        if !self.marks.contains_key(&place.segment) {
+            return true;
+        }
+        if is_current && self.is_frozen {
+            return self.is_marked(place) || self.is_base(place);
+        }
+        let bits = self.bases.entry(place.segment).or_default();
+        self.is_dirty |= bits.set(place.number) && is_current;
+        true
     }
 
     /// Notes that a name or a hold points to a commit from now on.
@@ -142,8 +176,14 @@ impl Barrier {
         self.marks.get(&self.current).cloned().unwrap_or_default()
     }
 
+    /// Returns the records of the current segment that something alive is made from.
+    pub(crate) fn bases(&self) -> Bits {
+        self.bases.get(&self.current).cloned().unwrap_or_default()
+    }
+
     /// Forgets the current segment: from now on its tables tell what it holds.
     pub(crate) fn done(&mut self) {
         self.marks.remove(&self.current);
+        self.bases.remove(&self.current);
     }
 }

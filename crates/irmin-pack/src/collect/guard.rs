@@ -136,9 +136,32 @@ impl Inner {
             return Ok(false);
         };
         // A segment that no collection wrote holds all that it ever did.
-        let is_stored =
-            !sealed.is_sparse()? || sealed.loaded()?.tables.row(place.number)?.is_some();
+        let is_stored = !sealed.is_sparse()? || sealed.holds(place.number)?;
         Ok(is_stored && self.keep(place))
+    }
+
+    /// Tells whether a record will stay for an object that is told by its difference to it, be it
+    /// without an object of its own. Called by the holder of the writer's lock.
+    pub(crate) fn is_kept_as_base(&self, place: Place) -> Result<bool, StoreError> {
+        let state = read(&self.state);
+        if place.segment == state.active.header.number {
+            return Ok(place.number < state.active.table.len());
+        }
+        let sealed = find_segment(&state.sealed, place.segment).cloned();
+        drop(state);
+        let Some(sealed) = sealed else {
+            return Ok(false);
+        };
+        if self.collection.is_checked()
+            && sealed.is_sparse()?
+            && sealed.loaded()?.tables.row(place.number)?.is_none()
+        {
+            return Ok(false);
+        }
+        let mut barrier = lock(&self.collection.barrier);
+        Ok(barrier
+            .as_mut()
+            .is_none_or(|barrier| barrier.keep_base(place)))
     }
 
     fn keep(&self, place: Place) -> bool {

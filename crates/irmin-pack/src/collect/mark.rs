@@ -1,20 +1,25 @@
 //! Finding out what is alive in a segment, newest record first.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use irmin_core::{Collect, CollectReport, Cut, Id, Kind, StoreError, links_of};
+use irmin_core::{Collect, CollectReport, Cut, Id, Kind, Locator, StoreError, links_of};
 
+use crate::chain::{self, Piece, Recent, Whole};
 use crate::collect::barrier::{Barrier, Frozen};
 use crate::collect::bits::Bits;
 use crate::collect::holds::held;
 use crate::collect::meter::{Meter, Stop};
 use crate::collect::source::{Source, Window};
 use crate::damage::Damage;
+use crate::frame::Frame;
 use crate::lock::lock;
+use crate::log::Log;
+use crate::older::missing;
 use crate::place::Place;
 use crate::record::Record;
-use crate::scan::{Position, Scan};
+use crate::scan::{Position, Scan, Visit};
 use crate::store::Inner;
 
 /// A collection on its way through the segments.
@@ -32,6 +37,8 @@ pub(crate) struct Run<'a> {
     pub(crate) named_ids: HashSet<Id>,
     /// How many segments were written anew.
     pub(crate) replaced: u64,
+    /// What was made last on the way to objects that are told by differences.
+    pub(crate) recent: Recent,
 }
 
 /// The segment that is looked at.
@@ -39,6 +46,8 @@ pub(crate) struct Segment {
     pub(crate) source: Source,
     /// The records whose links were followed.
     followed: Bits,
+    /// The records whose base was marked, for something that is made from them.
+    traced: Bits,
     /// What is left out anew beneath commits, by record number.
     pub(crate) cuts: BTreeMap<u32, Cut>,
 }
@@ -48,12 +57,14 @@ impl Segment {
         Self {
             source,
             followed: Bits::default(),
+            traced: Bits::default(),
             cuts: BTreeMap::new(),
         }
     }
 
     fn look_again(&mut self) {
         self.followed.clear();
+        self.traced.clear();
         self.cuts.clear();
     }
 }
@@ -129,28 +140,84 @@ impl Run<'_> {
             let (place, start, end) = segment.source.record(row)?;
             let is_young = place >= self.young;
             let is_named = is_young && self.is_named(place);
-            let is_live = self.barrier(|barrier| {
+            let (is_live, is_base) = self.barrier(|barrier| {
                 if is_young && !is_named {
                     // A commit that is on its way may need it.
                     barrier.mark(place);
                 }
-                barrier.is_marked(place)
+                (barrier.is_marked(place), barrier.is_base(place))
             });
-            if segment.followed.get(place.number) || !(is_live || is_named) {
+            let is_traced = segment.traced.get(place.number) || !is_base;
+            if segment.followed.get(place.number) || !(is_live || is_named) && is_traced {
                 continue;
             }
             let bytes = window.get(&segment.source, (start, end), false, &mut self.meter)?;
             let record = Record::parse(bytes, place, u64::from(start))
                 .map_err(|damage| damage.at(&segment.source.path))?;
+            if is_live || is_base {
+                self.trace(segment, place, start, &record)?;
+            }
+            if !is_live && (!is_named || record.is_remnant) {
+                continue;
+            }
+            if record.kind == Kind::Blob && record.links.is_empty() && !record.is_remnant {
+                // It leads nowhere.
+                segment.followed.set(place.number);
+                continue;
+            }
+            let whole = self.make(&record, place, start)?;
             if is_named {
-                self.name_links(&record);
+                self.name_links(&whole.links);
             }
             if is_live {
                 segment.followed.set(place.number);
-                self.follow(segment, place, start, &record)?;
+                self.follow(segment, place, start, &record, &whole)?;
             }
         }
         Ok(())
+    }
+
+    /// Marks what a record is made from: that goes on being there, if not as an object.
+    fn trace(
+        &mut self,
+        segment: &mut Segment,
+        place: Place,
+        offset: u32,
+        record: &Record<'_>,
+    ) -> Result<(), StoreError> {
+        segment.traced.set(place.number);
+        let Some(delta) = record.delta else {
+            return Ok(());
+        };
+        let base = Place::of(delta.base);
+        let is_there = (base.segment < place.segment || segment.source.has(base.number)?)
+            && self.barrier(|barrier| barrier.mark_base(base));
+        if is_there {
+            return Ok(());
+        }
+        let expected = format!("record {} in segment {}", base.number, base.segment);
+        let damage = Damage::new(u64::from(offset), expected, "no such record");
+        Err(damage.at(&segment.source.path))
+    }
+
+    fn make(
+        &mut self,
+        record: &Record<'_>,
+        place: Place,
+        offset: u32,
+    ) -> Result<Arc<Whole>, StoreError> {
+        if let Some(whole) = self.recent.get(place) {
+            return Ok(whole);
+        }
+        let log = &self.inner.log;
+        let piece = Piece::copied(record, place, u64::from(offset));
+        let recent = RefCell::new(&mut self.recent);
+        let mut fetch = |place| match recent.borrow().get(place) {
+            Some(whole) => Ok(Some(Piece::Whole(whole))),
+            None => log.piece(place),
+        };
+        let mut made = |place, whole: &Arc<Whole>| recent.borrow_mut().add(place, whole);
+        chain::make_each(piece, &mut fetch, &mut made).map_err(|unmade| unmade.at(&log.layout))
     }
 
     fn follow(
@@ -159,21 +226,26 @@ impl Run<'_> {
         place: Place,
         offset: u32,
         record: &Record<'_>,
+        whole: &Whole,
     ) -> Result<(), StoreError> {
         let damaged = |expected: &str, found: String| {
             let damage = Damage::new(u64::from(offset), expected, found);
             damage.at(&segment.source.path)
         };
-        let cut = self.cut(record);
+        if record.is_remnant {
+            let found = "the rest of one that is gone".to_owned();
+            return Err(damaged("an object that something leads to", found));
+        }
+        let cut = self.cut(record, whole);
         if cut != record.cut {
             segment.cuts.insert(place.number, cut);
         }
-        let ids = ids(record).map_err(|found| damaged("an object", found))?;
-        for index in 0..record.links.len().max(ids.len()) {
+        let ids = ids(record.kind, whole).map_err(|found| damaged("an object", found))?;
+        for index in 0..whole.links.len().max(ids.len()) {
             if cut.leaves_out(index) {
                 continue;
             }
-            let target = record.links.get(index).copied().flatten().map(Place::of);
+            let target = whole.links.get(index).copied().flatten().map(Place::of);
             let target = match (target, ids.get(index)) {
                 (Some(target), _) => target,
                 (None, Some(id)) => match segment.source.find(self.inner, id, place.number)? {
@@ -198,11 +270,11 @@ impl Run<'_> {
     }
 
     /// Returns what is left out beneath a commit from now on.
-    fn cut(&self, record: &Record<'_>) -> Cut {
+    fn cut(&self, record: &Record<'_>, whole: &Whole) -> Cut {
         if record.kind != Kind::Commit {
             return Cut::NONE;
         }
-        let id = Id::of(record.payload);
+        let id = Id::of(&whole.bytes);
         if self.barrier(|barrier| barrier.is_root(&id)) {
             return record.cut;
         }
@@ -221,11 +293,11 @@ impl Run<'_> {
             header: source.header,
             end: source.frames_end,
         };
-        scan.run(Position::START, &mut |_, frame| {
-            let targets = frame.changes.iter().filter_map(|change| change.target);
-            self.named_ids.extend(targets);
-            Ok(())
-        })?;
+        let mut targets = Targets {
+            log: &self.inner.log,
+            ids: &mut self.named_ids,
+        };
+        scan.run(Position::START, &mut targets)?;
         for id in std::mem::take(&mut self.named_ids) {
             let Some(place) = source.find(self.inner, &id, u32::MAX)? else {
                 self.named_ids.insert(id);
@@ -242,8 +314,8 @@ impl Run<'_> {
         bits.is_some_and(|bits| bits.get(place.number))
     }
 
-    fn name_links(&mut self, record: &Record<'_>) {
-        for target in record.links.iter().flatten().copied().map(Place::of) {
+    fn name_links(&mut self, links: &[Option<Locator>]) {
+        for target in links.iter().flatten().copied().map(Place::of) {
             if target >= self.young {
                 self.named
                     .entry(target.segment)
@@ -254,22 +326,42 @@ impl Run<'_> {
     }
 }
 
-/// Returns the ids of what a record points to, if the places do not tell it all.
-fn ids(record: &Record<'_>) -> Result<Vec<Id>, String> {
-    if record.links.is_empty() {
+/// The commits that names were moved to.
+struct Targets<'a> {
+    log: &'a Log,
+    ids: &'a mut HashSet<Id>,
+}
+
+impl Visit for Targets<'_> {
+    fn base(&mut self, place: Place) -> Result<Option<Arc<Whole>>, StoreError> {
+        let base = self.log.base(place)?;
+        base.ok_or_else(|| missing(place, &self.log.layout))
+            .map(Some)
+    }
+
+    fn frame(&mut self, _at: Position, frame: &Frame<'_>) -> Result<(), StoreError> {
+        let targets = frame.changes.iter().filter_map(|change| change.target);
+        self.ids.extend(targets);
+        Ok(())
+    }
+}
+
+/// Returns the ids of what an object points to, if the places do not tell it all.
+fn ids(kind: Kind, whole: &Whole) -> Result<Vec<Id>, String> {
+    if whole.links.is_empty() {
         // What cannot be read as an object leads nowhere.
-        return Ok(match record.kind {
+        return Ok(match kind {
             Kind::Blob => Vec::new(),
-            _ => links_of(record.payload).unwrap_or_default(),
+            _ => links_of(&whole.bytes).unwrap_or_default(),
         });
     }
-    if record.links.iter().all(Option::is_some) {
+    if whole.links.iter().all(Option::is_some) {
         return Ok(Vec::new());
     }
-    let ids = links_of(record.payload).map_err(|error| error.to_string())?;
-    match ids.len() == record.links.len() {
+    let ids = links_of(&whole.bytes).map_err(|error| error.to_string())?;
+    match ids.len() == whole.links.len() {
         true => Ok(ids),
-        false => Err(format!("{} links, not {}", record.links.len(), ids.len())),
+        false => Err(format!("{} links, not {}", whole.links.len(), ids.len())),
     }
 }
 

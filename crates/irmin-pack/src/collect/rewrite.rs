@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use irmin_core::{Cut, KindStats, StoreError};
 
-use crate::collect::bits::Bits;
+use crate::collect::kept::{Fate, Kept};
 use crate::collect::mark::{Run, Segment};
 use crate::collect::meter::{Meter, Stop};
 use crate::collect::source::Window;
@@ -17,7 +17,7 @@ use crate::files::File;
 use crate::frame::{FrameHeader, FrameKind, encode_runs};
 use crate::layout::temporary;
 use crate::place::{Place, narrow};
-use crate::record::{Record, recut};
+use crate::record::{Record, encode_again};
 use crate::scan::Position;
 use crate::segment::{SegmentHeader, first_bytes};
 use crate::sidecar::{self, Entry, Rows};
@@ -32,10 +32,10 @@ pub(crate) struct Rewritten {
 impl Run<'_> {
     /// Writes the marked records of a segment to a new file, synced but not in place yet; a dry run
     /// only counts.
-    pub(crate) fn rewrite(&mut self, segment: &Segment, live: &Bits) -> Result<Rewritten, Stop> {
+    pub(crate) fn rewrite(&mut self, segment: &Segment, kept: &Kept) -> Result<Rewritten, Stop> {
         let number = segment.source.header.number;
         if self.collect.dry_run {
-            return self.copy(segment, live, Arc::new(Sink), 0);
+            return self.copy(segment, kept, Arc::new(Sink), 0);
         }
         let files = &*self.inner.options.files;
         let fresh = temporary(&segment.source.path);
@@ -44,7 +44,7 @@ impl Run<'_> {
         let file = files.open_or_create(&fresh);
         let file = file.map_err(damage::grow("create", &fresh))?;
         file.truncate(0).map_err(damage::grow("truncate", &fresh))?;
-        let written = self.copy(segment, live, Arc::clone(&file), salt)?;
+        let written = self.copy(segment, kept, Arc::clone(&file), salt)?;
         file.sync().map_err(damage::io("sync", &fresh))?;
         crate::stats::add(&self.inner.counters.syncs, 1);
         self.inner.counters.wrote(written.length as usize);
@@ -54,7 +54,7 @@ impl Run<'_> {
     fn copy(
         &mut self,
         segment: &Segment,
-        live: &Bits,
+        kept: &Kept,
         file: Arc<dyn File>,
         salt: u64,
     ) -> Result<Rewritten, Stop> {
@@ -69,20 +69,27 @@ impl Run<'_> {
         let mut window = Window::default();
         for row in 0..source.len() {
             let (place, start, end) = source.record(row)?;
-            if !live.get(place.number) {
+            let fate = kept.fate(place.number);
+            if fate == Fate::Gone {
                 continue;
             }
             let bytes = window.get(source, (start, end), true, &mut self.meter)?;
             let record = Record::parse(bytes, place, u64::from(start))
                 .map_err(|damage| damage.at(&source.path))?;
             let bytes = bytes.get(..record.length).unwrap_or_default();
-            writer.add(place, &record, bytes, segment.cuts.get(&place.number));
+            writer.add(place, &record, bytes, fate, segment.cuts.get(&place.number));
             if writer.is_full() {
                 writer.flush(&mut self.meter)?;
             }
         }
         let mut entries = source.entries()?;
-        entries.retain(|entry| live.get(entry.number()));
+        entries.retain(|entry| kept.fate(entry.number()) != Fate::Gone);
+        for entry in &mut entries {
+            if kept.fate(entry.number()) == Fate::Remnant {
+                *entry = Entry::remnant(entry.number());
+            }
+        }
+        entries.sort_unstable_by_key(|entry| entry.sort_key());
         writer.finish(&entries, &mut self.meter)
     }
 }
@@ -128,20 +135,34 @@ impl<'a> Writer<'a> {
     }
 
     /// Adds a record under its old number.
-    fn add(&mut self, place: Place, record: &Record<'_>, bytes: &[u8], cut: Option<&Cut>) {
+    fn add(
+        &mut self,
+        place: Place,
+        record: &Record<'_>,
+        bytes: &[u8],
+        fate: Fate,
+        cut: Option<&Cut>,
+    ) {
         self.starts.push(narrow(self.records.len()));
+        let is_remnant = fate == Fate::Remnant;
         match cut {
-            Some(cut) => recut(&mut self.records, place, record, *cut),
-            None => self.records.extend_from_slice(bytes),
+            None if is_remnant == record.is_remnant => self.records.extend_from_slice(bytes),
+            _ => {
+                let cut = cut.copied().unwrap_or(record.cut);
+                encode_again(&mut self.records, place, record, cut, is_remnant);
+            }
         }
         match self.runs.last_mut() {
             Some(run) if run.end == place.number => run.end += 1,
             _ => self.runs.push(place.number..place.number + 1),
         }
+        if is_remnant {
+            return;
+        }
         let index = usize::from(record.kind.code() - 1);
         if let Some(kind) = self.kinds.get_mut(index) {
             kind.objects += 1;
-            kind.bytes += record.payload.len() as u64;
+            kind.bytes += record.object_bytes() as u64;
         }
     }
 

@@ -108,6 +108,14 @@ impl Source {
         Ok((Place { segment, number }, start, end))
     }
 
+    /// Tells whether a record has no object of its own.
+    pub(crate) fn is_remnant(&self, number: u32) -> Result<bool, StoreError> {
+        match &self.tables {
+            Tables::Sealed(loaded) => loaded.tables.is_remnant(number),
+            Tables::Active(_) => Ok(false),
+        }
+    }
+
     pub(crate) fn has(&self, number: u32) -> Result<bool, StoreError> {
         Ok(match &self.tables {
             Tables::Sealed(loaded) => loaded.tables.row(number)?.is_some(),

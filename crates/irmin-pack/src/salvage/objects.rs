@@ -1,7 +1,7 @@
 //! The objects that can be read, and which of them are whole with all that they lead to.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use irmin_core::{
@@ -9,17 +9,23 @@ use irmin_core::{
     links_of,
 };
 
-use crate::damage;
+use crate::chain::{self, Piece, Recent, Whole};
+use crate::damage::{self, Damage};
 use crate::files::Files;
 use crate::layout::Layout;
+use crate::lock::lock;
+use crate::older::missing;
+use crate::place::{Place, narrow};
+use crate::record::{DELTA_BYTES_MAX, Record};
 
 /// Where an object is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) segment: u32,
-    /// Where its encoding begins.
-    pub(super) offset: u32,
-    pub(super) length: u32,
+    /// The number of its record.
+    pub(super) number: u32,
+    /// Where its encoding begins, and how long it is; `None` if it is made from another object.
+    pub(super) span: Option<(u32, u32)>,
     pub(super) kind: Kind,
     pub(super) generation: u32,
     pub(super) cut: Cut,
@@ -32,6 +38,9 @@ pub(super) struct Objects {
     pub(super) files: Arc<dyn Files>,
     pub(super) layout: Layout,
     pub(super) found: HashMap<Id, Found>,
+    /// Where the sound records are that objects may be made from, and how long.
+    records: HashMap<Place, (u32, u32)>,
+    recent: Mutex<Recent>,
     /// In the order of the log.
     pub(super) order: Vec<Id>,
     /// Those that are there with all that they lead to.
@@ -47,11 +56,63 @@ impl Objects {
             files,
             layout,
             found: HashMap::new(),
+            records: HashMap::new(),
+            recent: Mutex::default(),
             order: Vec::new(),
             whole: HashSet::new(),
             whole_order: Vec::new(),
             id: StoreId::fresh(),
         }
+    }
+
+    /// Notes where a sound record is, for what is made from it.
+    pub(super) fn note(&mut self, record: &Record<'_>, place: Place, offset: u32) {
+        if record.object_bytes() <= DELTA_BYTES_MAX {
+            self.records.insert(place, (offset, narrow(record.length)));
+        }
+    }
+
+    /// Makes the object of a sound record.
+    pub(super) fn make(
+        &self,
+        record: &Record<'_>,
+        place: Place,
+        offset: u32,
+    ) -> Result<Arc<Whole>, StoreError> {
+        self.whole(Piece::copied(record, place, u64::from(offset)), place)
+    }
+
+    fn whole(&self, piece: Piece, place: Place) -> Result<Arc<Whole>, StoreError> {
+        let mut fetch = |place| match lock(&self.recent).get(place) {
+            Some(whole) => Ok(Some(Piece::Whole(whole))),
+            None => self.piece(place),
+        };
+        let made = chain::make(piece, &mut fetch);
+        let whole = made.map_err(|unmade| unmade.at(&self.layout))?;
+        lock(&self.recent).add(place, &whole);
+        Ok(whole)
+    }
+
+    fn piece(&self, place: Place) -> Result<Option<Piece>, StoreError> {
+        let Some((offset, length)) = self.records.get(&place).copied() else {
+            return Ok(None);
+        };
+        let path = self.layout.segment(place.segment);
+        let bytes = Bytes::from(self.bytes(place.segment, offset, length)?);
+        let offset = u64::from(offset);
+        let record = Record::parse(&bytes, place, offset).map_err(|damage| damage.at(&path))?;
+        Ok(Some(Piece::new(record, &bytes, place, offset)))
+    }
+
+    fn bytes(&self, segment: u32, offset: u32, length: u32) -> Result<Vec<u8>, StoreError> {
+        let path = self.layout.segment(segment);
+        let file = self.files.open_read(&path);
+        let file = file.map_err(damage::io("open", &path))?;
+        let mut bytes = vec![0; length as usize];
+        let offset = u64::from(offset);
+        file.read_at(&mut bytes, offset)
+            .map_err(damage::read(&path, offset))?;
+        Ok(bytes)
     }
 
     /// Notes an object. Of several copies the one counts that leaves out least.
@@ -126,18 +187,21 @@ impl Objects {
 
     /// Reads an object, whose checksum was right when it was found.
     pub(super) fn read(&self, id: &Id, found: &Found) -> Result<Bytes, StoreError> {
-        let path = self.layout.segment(found.segment);
-        let offset = u64::from(found.offset);
-        let file = self.files.open_read(&path);
-        let file = file.map_err(damage::io("open", &path))?;
-        let mut bytes = vec![0; found.length as usize];
-        file.read_at(&mut bytes, offset)
-            .map_err(damage::read(&path, offset))?;
+        let (segment, number) = (found.segment, found.number);
+        let bytes = match found.span {
+            Some((offset, length)) => self.bytes(segment, offset, length)?.into(),
+            None => {
+                let place = Place { segment, number };
+                let piece = self.piece(place)?;
+                let piece = piece.ok_or_else(|| missing(place, &self.layout))?;
+                self.whole(piece, place)?.bytes.clone()
+            }
+        };
         if Id::of(&bytes) == *id {
-            return Ok(bytes.into());
+            return Ok(bytes);
         }
-        let damage = damage::Damage::new(offset, format!("object {id}"), "other bytes");
-        Err(damage.at(&path))
+        let damage = Damage::new(0, format!("object {id}"), "other bytes");
+        Err(damage.at(&self.layout.segment(segment)))
     }
 
     /// Copies all whole objects to another store.

@@ -4,6 +4,7 @@ use irmin_core::Id;
 
 use crate::damage::Damage;
 use crate::frame::{FrameHeader, FrameKind, FramePlace, RefChange, decode_changes, decode_runs};
+use crate::hunks;
 use crate::place::Place;
 use crate::record::Record;
 use crate::segment::SegmentHeader;
@@ -30,7 +31,8 @@ pub(super) enum RefEvent {
 
 /// What is in a segment.
 pub(super) trait Visit {
-    fn record(&mut self, offset: usize, record: &Record<'_>, id: Id);
+    /// Takes a sound record, and returns the id of its object, if that can be made.
+    fn record(&mut self, offset: usize, record: &Record<'_>, place: Place) -> Option<Id>;
     fn refs(&mut self, event: RefEvent);
     fn damage(&mut self, damage: Damage);
     /// Called with each offset that is reached between frames.
@@ -74,7 +76,7 @@ impl Numbers {
 
 /// The records of a part of the file.
 struct Region {
-    /// By their order; `None` for those that are lost.
+    /// By their order; `None` for those that are lost or gone.
     ids: Vec<Option<Id>>,
     /// Where the last one ends.
     end: usize,
@@ -235,9 +237,8 @@ impl<'a, 'v> Walk<'a, 'v> {
                 break;
             };
             if let Some(record) = self.record(region.end, end, number) {
-                let id = Id::of(record.payload);
-                self.visit.record(region.end, &record, id);
-                region.ids.push(Some(id));
+                let id = self.visit.record(region.end, &record, self.place(number));
+                region.ids.push(id);
                 region.end += record.length;
                 continue;
             }
@@ -313,7 +314,10 @@ impl<'a, 'v> Walk<'a, 'v> {
         let record = Record::fields(bytes, self.place(u32::MAX / 2));
         record.is_some_and(|record| {
             let version_and_kind = [1, record.kind.code()];
-            record.payload.starts_with(&version_and_kind)
+            match record.delta {
+                None => record.payload.starts_with(&version_and_kind),
+                Some(_) => hunks::are_hunks(record.payload),
+            }
         })
     }
 

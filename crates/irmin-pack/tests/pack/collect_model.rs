@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use irmin_core::{
-    Collect, CollectReport, CommitData, CommitInfo, Cut, Durability, Engine, Hold, Id, Key, Kind,
-    Object, ObjectStore, RefEdit, RefStore, Signature, StoreError, Time,
+    Base, Collect, CollectReport, CommitData, CommitInfo, Cut, Durability, Engine, Hold, Id, Key,
+    Kind, Object, ObjectStore, RefEdit, RefStore, Signature, StoreError, Time,
 };
 use irmin_pack::{Options, PackStore};
 use proptest::prelude::*;
@@ -16,6 +16,8 @@ use crate::{assert_clean, set};
 enum Step {
     Blob(u8, u16),
     List(Vec<u16>),
+    /// A list made from another one, be that gone: with a link put in, changed or taken out.
+    Change(u16, u8, u16),
     Commit(u8, u16, Vec<u16>),
     Name(u8, u16),
     Forget(u8),
@@ -34,7 +36,8 @@ fn any_change() -> impl Strategy<Value = Step> {
     let links = || prop::collection::vec(any::<u16>(), 0..4);
     prop_oneof![
         6 => (0..40u8, 0..900u16).prop_map(|(seed, length)| Step::Blob(seed, length / 90 * 90)),
-        6 => links().prop_map(Step::List),
+        6 => prop::collection::vec(any::<u16>(), 0..14).prop_map(Step::List),
+        8 => (any::<u16>(), any::<u8>(), any::<u16>()).prop_map(|(l, h, k)| Step::Change(l, h, k)),
         6 => (any::<u8>(), any::<u16>(), links()).prop_map(|(s, t, p)| Step::Commit(s, t, p)),
         6 => (0..5u8, any::<u16>()).prop_map(|(name, commit)| Step::Name(name, commit)),
         2 => (0..5u8).prop_map(Step::Forget),
@@ -88,7 +91,13 @@ impl Model {
         stored.get(usize::from(seed) % stored.len().max(1)).copied()
     }
 
-    fn put(&mut self, store: &PackStore, kind: Kind, bytes: Vec<u8>, links: Vec<Id>) {
+    fn put(
+        &mut self,
+        store: &PackStore,
+        kind: Kind,
+        (bytes, base): (Vec<u8>, Option<Id>),
+        links: Vec<Id>,
+    ) {
         let id = Id::of(&bytes);
         let old = self.things.get(&id).filter(|thing| thing.is_stored);
         if old.is_some_and(|thing| !thing.cut.is_none()) {
@@ -102,8 +111,14 @@ impl Model {
                 _ => Key::from(*link),
             })
             .collect();
+        let base = base.and_then(|id| {
+            let thing = &self.things[&id];
+            let locator = thing.key.locator?;
+            let bytes = &thing.bytes;
+            Some(Base { locator, bytes })
+        });
         let object = Object {
-            base: None,
+            base,
             id,
             kind,
             bytes: &bytes,
@@ -260,16 +275,25 @@ impl Model {
             Step::Blob(seed, length) => {
                 let mut bytes = vec![1, 1];
                 bytes.resize(2 + usize::from(*length), *seed);
-                self.put(store, Kind::Blob, bytes, Vec::new());
+                self.put(store, Kind::Blob, (bytes, None), Vec::new());
             }
             Step::List(links) => {
                 let links: Vec<Id> = links.iter().filter_map(|s| self.choose(*s, None)).collect();
-                let mut bytes = vec![1, 2, u8::try_from(links.len()).unwrap()];
-                for link in &links {
-                    bytes.extend_from_slice(link.as_bytes());
-                    bytes.push(9);
+                self.put(store, Kind::Chunks, (list(&links), None), links);
+            }
+            Step::Change(base, how, link) => {
+                let lists = self.things.iter().filter(|(_, t)| t.kind == Kind::Chunks);
+                let lists: Vec<Id> = lists.map(|(id, _)| *id).collect();
+                let Some(base) = lists.get(usize::from(*base) % lists.len().max(1)) else {
+                    return;
+                };
+                let mut links = self.things[base].links.clone();
+                let at = usize::from(how / 3) % (links.len() + 1);
+                let taken = at..(at + usize::from(how % 3 != 0)).min(links.len());
+                links.splice(taken, self.choose(*link, None).filter(|_| how % 3 != 1));
+                if links.iter().all(|link| self.things[link].is_stored) {
+                    self.put(store, Kind::Chunks, (list(&links), Some(*base)), links);
                 }
-                self.put(store, Kind::Chunks, bytes, links);
             }
             Step::Commit(seed, tree, parents) => {
                 let Some(tree) = self.choose(*tree, None) else {
@@ -281,11 +305,12 @@ impl Model {
                 let data = CommitData {
                     tree: tree.into(),
                     parents: parents.map(Key::from).collect(),
-                    info: CommitInfo::new(author, "go on"),
+                    info: CommitInfo::new(author, "go on ".repeat(30)),
                 };
                 let encoded = data.encode().unwrap();
-                let links = encoded.links.iter().map(|link| link.id).collect();
-                self.put(store, Kind::Commit, encoded.bytes.to_vec(), links);
+                let links: Vec<Id> = encoded.links.iter().map(|link| link.id).collect();
+                let base = links.get(1).copied();
+                self.put(store, Kind::Commit, (encoded.bytes.to_vec(), base), links);
             }
             Step::Name(name, commit) => {
                 if let Some(id) = self.choose(*commit, Some(Kind::Commit)) {
@@ -324,6 +349,15 @@ impl Model {
             Step::Reopen => self.held.clear(),
         }
     }
+}
+
+fn list(links: &[Id]) -> Vec<u8> {
+    let mut bytes = vec![1, 2, u8::try_from(links.len()).unwrap()];
+    for link in links {
+        bytes.extend_from_slice(link.as_bytes());
+        bytes.push(9);
+    }
+    bytes
 }
 
 /// Which commits are cut, by their ids.

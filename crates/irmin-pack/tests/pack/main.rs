@@ -11,6 +11,7 @@ mod full_disk;
 mod golden;
 mod kill;
 mod kill_load;
+mod map;
 mod model;
 mod reader;
 mod reader_collect;

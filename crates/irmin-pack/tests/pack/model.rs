@@ -1,6 +1,8 @@
 //! The pack and the memory engine side by side.
 
-use irmin_core::{Durability, Engine, Id, Key, Kind, MemoryStore, Object, ObjectStore, RefEdit};
+use irmin_core::{
+    Base, Durability, Engine, Id, Key, Kind, MemoryStore, Object, ObjectStore, RefEdit,
+};
 use irmin_pack::PackStore;
 use proptest::prelude::*;
 
@@ -9,6 +11,8 @@ use crate::{assert_clean, small_segments};
 #[derive(Clone, Debug)]
 enum Step {
     Put(u8, u16),
+    /// Something made from an earlier one, by other bytes at some place.
+    Change(u8, u16, Vec<u8>),
     Swap(u8, u8, bool),
     Reopen,
 }
@@ -16,6 +20,8 @@ enum Step {
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (any::<u8>(), 0..700u16).prop_map(|(seed, length)| Step::Put(seed, length)),
+        6 => (any::<u8>(), 0..700u16, prop::collection::vec(any::<u8>(), 0..60))
+            .prop_map(|(base, at, bytes)| Step::Change(base, at, bytes)),
         3 => (0..3u8, any::<u8>(), any::<bool>()).prop_map(|(n, o, g)| Step::Swap(n, o, g)),
         1 => Just(Step::Reopen),
     ]
@@ -43,6 +49,10 @@ fn apply(engine: &dyn Engine, keys: &mut Vec<Key>, step: &Step) -> String {
             keys.extend(engine.put_many(&[object]).unwrap());
             String::new()
         }
+        Step::Change(base, at, bytes) => {
+            change(engine, keys, usize::from(*base), usize::from(*at), bytes);
+            String::new()
+        }
         Step::Swap(name, object, is_gone) => {
             let id = keys
                 .get(usize::from(*object) % keys.len().max(1))
@@ -62,6 +72,31 @@ fn apply(engine: &dyn Engine, keys: &mut Vec<Key>, step: &Step) -> String {
         }
         Step::Reopen => String::new(),
     }
+}
+
+fn change(engine: &dyn Engine, keys: &mut Vec<Key>, base: usize, at: usize, bytes: &[u8]) {
+    let Some(base) = keys.get(base % keys.len().max(1)).copied() else {
+        return;
+    };
+    let stored = engine.get(&base).unwrap().unwrap();
+    let mut changed = stored.bytes.to_vec();
+    let at = at.min(changed.len());
+    let end = (at + bytes.len() / 2).min(changed.len());
+    changed.splice(at..end, bytes.iter().copied());
+    let links: Vec<Key> = keys.iter().rev().take(bytes.len() % 5).copied().collect();
+    let object = Object {
+        base: base.locator.map(|locator| Base {
+            locator,
+            bytes: &stored.bytes,
+        }),
+        cut: irmin_core::Cut::NONE,
+        id: Id::of(&changed),
+        kind: Kind::Node,
+        bytes: &changed,
+        links: &links,
+        generation: 0,
+    };
+    keys.extend(engine.put_many(&[object]).unwrap());
 }
 
 fn look(engine: &dyn Engine, keys: &[Key]) -> Vec<String> {

@@ -33,3 +33,13 @@ fn a_pack_of_tiny_segments_passes_the_suite() {
     };
     suite(&|| pack(options.clone()));
 }
+
+#[test]
+fn a_pack_that_maps_nothing_passes_the_suite() {
+    let options = Options {
+        segment_bytes: 100 << 10,
+        map: false,
+        ..Options::default()
+    };
+    suite(&|| pack(options.clone()));
+}

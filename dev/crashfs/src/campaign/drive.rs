@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use irmin_core::{
-    Collect, Durability, Engine, ErrorKind, Hold, Id, Key, Object, ObjectStore, RefEdit,
+    Base, Collect, Durability, Engine, ErrorKind, Hold, Id, Key, Object, ObjectStore, RefEdit,
     RefOutcome, RefStore, StoreError,
 };
 use irmin_pack::{PackReader, PackStore};
@@ -248,8 +248,14 @@ impl Life {
     fn put_all(&mut self, store: &PackStore, objects: &[Draft]) -> Result<(), StoreError> {
         for draft in objects {
             let links: Vec<Key> = draft.links.iter().map(|id| self.key(id)).collect();
+            let base = draft.base.and_then(|id| self.model.known.get(&id)).cloned();
+            let base = base.as_ref().and_then(|base| {
+                let locator = base.key.locator?;
+                let bytes = &base.draft.bytes;
+                Some(Base { locator, bytes })
+            });
             let object = Object {
-                base: None,
+                base,
                 id: draft.id,
                 kind: draft.kind,
                 bytes: &draft.bytes,

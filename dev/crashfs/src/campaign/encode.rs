@@ -53,7 +53,8 @@ pub(super) fn commit(tree: Id, parents: &[&Draft], number: u64) -> Draft {
     bytes.extend(signature);
     bytes.extend(same_committer);
     bytes.extend(no_headers);
-    let message = number.to_string();
+    // Most of a commit is as in its parent.
+    let message = format!("{number}{}", " and so on".repeat(15));
     bytes.extend(
         u32::try_from(message.len())
             .unwrap_or_default()
@@ -63,5 +64,8 @@ pub(super) fn commit(tree: Id, parents: &[&Draft], number: u64) -> Draft {
     let links = std::iter::once(tree).chain(parents.iter().map(|parent| parent.id));
     let newest = parents.iter().map(|parent| parent.generation).max();
     let generation = newest.unwrap_or_default() + 1;
-    Draft::new(Kind::Commit, bytes, links.collect(), generation)
+    Draft {
+        base: parents.first().map(|parent| parent.id),
+        ..Draft::new(Kind::Commit, bytes, links.collect(), generation)
+    }
 }

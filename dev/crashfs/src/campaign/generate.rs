@@ -89,7 +89,31 @@ impl Life {
             let node = encode::node(&entries);
             objects.push(node);
         }
+        if let Some(node) = objects
+            .first()
+            .cloned()
+            .and_then(|blob| self.changed(&blob))
+        {
+            objects.push(node);
+        }
         objects
+    }
+
+    /// A directory that was there, with another last entry or one more.
+    fn changed(&mut self, entry: &Draft) -> Option<Draft> {
+        let old = self.any_entry()?;
+        let links = old.links.iter().map(|id| self.model.known.get(id));
+        let drafts = links.map(|known| known.map(|known| known.draft.clone()));
+        let mut entries: Vec<Draft> = drafts.collect::<Option<_>>()?;
+        if self.random.one_in(2) {
+            entries.pop();
+        }
+        entries.push(entry.clone());
+        let node = encode::node(&entries.iter().collect::<Vec<_>>());
+        Some(Draft {
+            base: (old.kind == irmin_core::Kind::Node).then_some(old.id),
+            ..node
+        })
     }
 
     fn any_entry(&mut self) -> Option<Draft> {
@@ -120,7 +144,7 @@ impl Life {
         let more = self.random.below(6000);
         Options {
             segment_bytes: 1500 + u32::try_from(more).unwrap_or_default(),
-            map: more % 2 == 0,
+            map: more.is_multiple_of(2),
             pending_bytes: 300 + self.random.below(2000),
             cache_bytes: 4000,
             checkpoint_bytes: [0, 500, 100_000][self.random.below(3)],

@@ -17,6 +17,8 @@ pub(super) struct Draft {
     pub(super) bytes: Vec<u8>,
     pub(super) links: Vec<Id>,
     pub(super) generation: u32,
+    /// What it was made from by a small change.
+    pub(super) base: Option<Id>,
 }
 
 impl Draft {
@@ -27,12 +29,13 @@ impl Draft {
             bytes,
             links,
             generation,
+            base: None,
         }
     }
 }
 
 /// An object that was stored, and where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) draft: Draft,
     pub(super) key: Key,

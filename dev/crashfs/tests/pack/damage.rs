@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use irmin_core::{
-    Collect, Durability, Engine, Id, Key, Kind, Object, ObjectStore, RefEdit, RefStore,
+    Base, Collect, Durability, Engine, Id, Key, Kind, Object, ObjectStore, RefEdit, RefStore,
 };
 use irmin_crashfs::CrashFs;
 use irmin_pack::{Options, PackStore};
@@ -35,11 +35,17 @@ fn sample(checkpoint_bytes: u32) -> Sample {
     let store = PackStore::create(dir(), options(&disk, checkpoint_bytes)).unwrap();
     let mut objects: Vec<(Key, Vec<u8>)> = Vec::new();
     let mut head = None;
-    for number in 0..12u8 {
-        let bytes = vec![number; 60 + usize::from(number)];
+    for number in 0..18u8 {
+        // Every other one is made from one before it.
+        let mut bytes = vec![number / 6; 70 + usize::from(number / 6)];
+        bytes[40] = number;
+        let base = objects.iter().nth_back(2).filter(|_| number % 2 == 1);
         let links: Vec<Key> = objects.iter().rev().take(2).map(|(key, _)| *key).collect();
         let object = Object {
-            base: None,
+            base: base.map(|(key, bytes)| Base {
+                locator: key.locator.unwrap(),
+                bytes,
+            }),
             cut: irmin_core::Cut::NONE,
             id: Id::of(&bytes),
             kind: if number % 3 == 2 {

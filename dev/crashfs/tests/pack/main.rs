@@ -5,6 +5,7 @@
 mod campaign;
 mod collect;
 mod damage;
+mod delta;
 mod durability;
 mod failures;
 mod full;
@@ -15,3 +16,4 @@ mod readers;
 mod reads;
 mod salvage;
 mod salvage_partial;
+mod whole;
