@@ -10,7 +10,10 @@
 //! * A read with a locator: at most one positional read of the record; without one, first a look
 //!   into the index of each segment, newest first: a search in memory, and 32 bytes read from the
 //!   segment's sidecar where the first four bytes of the id are found.
-//! * A stored object: one copy and one checksum; a write to the file for each MiB.
+//!   An object that is stored as the difference to another one takes the same for at most seven more,
+//!   and 0.3 µs each.
+//! * A stored object: one copy and one checksum; a write to the file for each MiB. With a base, the
+//!   difference, where that takes less than half of the bytes.
 //! * A commit: one write, and one sync if it is to be durable; commits that wait at the same time
 //!   share it. Framing is 24 bytes and the names for the commit, 6 to 9 an object, 1 to 5 a link.
 //! * A full segment (64 MiB unless set otherwise): four syncs and one sidecar of 44 bytes an

@@ -14,7 +14,6 @@ use crate::mapped::Mapped;
 use crate::poison::Poison;
 use crate::replay;
 use crate::scan::Scan;
-use crate::segment::SegmentHeader;
 use crate::sidecar::{Entry, Meta, Sidecar};
 use crate::tables::Tables;
 
@@ -201,7 +200,7 @@ impl Sealed {
         let path = self.home.layout.sidecar(self.number);
         let made = || damage::Damage::new(0, "the sidecar that was made", "another one").at(&path);
         let sidecar = Sidecar::open(bytes.into(), header).map_err(|damage| damage.at(&path))?;
-        self.open(file, header, length, sidecar.ok_or_else(made)?)
+        Ok(self.open(file, length, sidecar.ok_or_else(made)?))
     }
 
     /// Opens the segment if there is a sidecar of this very segment and all of it.
@@ -222,35 +221,25 @@ impl Sealed {
         if covered > length || !scan.is_blank(covered)? {
             return Ok(None);
         }
-        self.open(Arc::clone(&file), header, covered, sidecar)
-            .map(Some)
+        Ok(Some(self.open(file, covered, sidecar)))
     }
 
-    fn open(
-        &self,
-        file: Arc<dyn File>,
-        header: SegmentHeader,
-        length: u32,
-        sidecar: Sidecar,
-    ) -> Result<Loaded, StoreError> {
-        let path = || self.home.layout.segment(header.number);
+    fn open(&self, file: Arc<dyn File>, length: u32, sidecar: Sidecar) -> Loaded {
         // A complete segment was synced before the next one got its name, and is only ever replaced. A
         // handle that writes opens it later than that.
-        let next = || self.home.layout.segment(header.number + 1);
+        let next = || self.home.layout.segment(self.number + 1);
         let is_durable = self.home.may_write || self.home.files.open_read(&next()).is_ok();
-        let map = is_durable
-            .then(|| self.home.map(&*file, u64::from(length)))
-            .transpose();
-        let records = match map.map_err(|error| damage::io("map", &path())(error))? {
-            Some(Some(map)) => Records::Mapped(Mapped::new(map)),
-            _ => Records::File(file),
+        let map = is_durable.then(|| self.home.map(&*file, u64::from(length)));
+        let records = match map.flatten() {
+            Some(map) => Records::Mapped(Mapped::new(map)),
+            None => Records::File(file),
         };
         self.home.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Loaded {
+        Loaded {
             home: Arc::clone(&self.home),
             tables: Tables::new(Arc::clone(&self.home), sidecar),
             records,
-        })
+        }
     }
 }
 

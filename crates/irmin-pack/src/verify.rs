@@ -195,17 +195,15 @@ impl Verifier<'_> {
         let scanned = scan.run(Position::START, &mut reading)?;
         let seen = reading.seen;
         self.report.bytes += u64::from(end);
-        let mut is_damaged = !seen.lost.is_empty();
         let damage = match is_newest {
             true => scanned.damage,
             false => why_incomplete(&scan, &scanned)?,
         };
-        if let Some(damage) = damage {
-            self.report.problems.push(damage.at(&path));
-            is_damaged = true;
-        }
-        // A sidecar cannot be compared with what cannot be read.
+        let is_damaged = damage.is_some() || !seen.lost.is_empty();
+        let problem = damage.map(|damage| damage.at(&path));
+        self.report.problems.extend(problem);
         if is_damaged {
+            // A sidecar cannot be compared with what cannot be read.
             return Ok(());
         }
         self.sidecar(header, &seen, scanned.position, is_newest)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::Base;
+use crate::parts::Part;
 use crate::peers::Peer;
 use crate::sizes::Sizes;
 use crate::workloads::Workload;
@@ -12,7 +13,7 @@ pub(crate) const HELP: &str = "\
 Usage: irmin-bench [--quick] [--only W1,W3] [--peers pack,redb] [--runs N] [--json FILE] [--dir DIR]
                    [--with DIR]
 
-Runs the workloads W1 to W7 and W9 for each peer, each measurement in a process of its own, peers
+Runs the workloads W1 to W7, W9 and Wb to Wr for each peer, each measurement in a process of its own, peers
 taking turns, and prints medians [min..max].
 
   --quick        small sizes, one run: a few seconds in all
@@ -55,6 +56,12 @@ pub(crate) enum Task {
         peer: Peer,
         store: PathBuf,
     },
+    /// Do a part of a workload that needs a process of its own.
+    Part {
+        part: Part,
+        peer: Peer,
+        store: PathBuf,
+    },
 }
 
 impl Args {
@@ -93,6 +100,13 @@ impl Args {
                 "--measure" => {
                     args.task = Task::Measure {
                         workload: value()?.parse()?,
+                        peer: Peer::named(own, &value()?)?,
+                        store: value()?.into(),
+                    }
+                }
+                "--part" => {
+                    args.task = Task::Part {
+                        part: value()?.parse()?,
                         peer: Peer::named(own, &value()?)?,
                         store: value()?.into(),
                     }

@@ -20,15 +20,18 @@ pub(crate) enum Base {
     ManyNames,
     /// W6's history.
     History,
+    /// Wg's branches, half of which were removed.
+    Garbage,
 }
 
 impl Base {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Bulk,
         Self::Branches,
         Self::Names,
         Self::ManyNames,
         Self::History,
+        Self::Garbage,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Base {
             Self::Names => "names",
             Self::ManyNames => "many-names",
             Self::History => "history",
+            Self::Garbage => "garbage",
         }
     }
 
@@ -84,6 +88,16 @@ impl Base {
                     store.commit_all(branch, &mut changes)?;
                 }
                 Ok(())
+            }
+            Self::Garbage => {
+                for commit in 0..sizes.shares {
+                    for branch in 0..data::BRANCHES {
+                        let mut entries = data::share(branch, commit);
+                        store.commit_all(&data::branch(branch), &mut entries)?;
+                    }
+                }
+                let mut removed = (1..data::BRANCHES).step_by(2);
+                removed.try_for_each(|branch| store.delete(&data::branch(branch)))
             }
             Self::History => {
                 store.commit_each("main", &mut data::ticks(60, sizes.line), false)?;

@@ -1,4 +1,4 @@
-//! `irmin-bench`: workloads W1 to W9, for Irminsule and its peers in one run.
+//! `irmin-bench`: workloads W1 to W9 and more, for Irminsule and its peers in one run.
 //!
 //! The parent process plans, starts one process for each measurement (so that the memory that is
 //! reported is that measurement's own), and makes a table and a JSON file of the results. A child
@@ -9,8 +9,12 @@
 
 mod args;
 mod base;
-mod data;
+mod child;
+pub mod data;
+mod large;
+mod latency;
 mod measure;
+mod parts;
 mod peers;
 mod plan;
 mod programs;
@@ -24,8 +28,9 @@ use std::process::ExitCode;
 use args::{Args, Task};
 
 pub use data::Set;
+pub use large::{LargeValue, Source};
 pub use measure::{Counters, bytes_passed_to_writes};
-pub use peers::{Abilities, Peer, Reader, Store};
+pub use peers::{Abilities, Committer, Peer, Reader, Store};
 
 /// Anything that ends a measurement.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -65,5 +70,6 @@ fn run(args: &Args, peers: &[Peer]) -> Result<()> {
             let phases = workload.run(*peer, store, &args.sizes())?;
             Ok(serde_json::to_writer(io::stdout(), &phases)?)
         }
+        Task::Part { part, peer, store } => part.run(*peer, store, &args.sizes()),
     }
 }

@@ -1,6 +1,7 @@
 //! Wall clock, processor time, memory, bytes.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::peers::Store;
+use crate::report::whole;
 
 /// One measured part of a workload.
 #[derive(Serialize, Deserialize)]
@@ -34,6 +36,19 @@ pub(crate) struct Sample {
     pub(crate) peak_memory_bytes: u64,
     /// What the store takes on disk, where a phase changes it.
     pub(crate) disk_bytes: Option<u64>,
+    /// What else this workload measures: names with units, and figures.
+    #[serde(default)]
+    pub(crate) more: Vec<(String, f64)>,
+    /// Points of a curve: how far it was, and how many operations a second it did there.
+    #[serde(default)]
+    pub(crate) curve: Vec<(f64, f64)>,
+}
+
+impl Phase {
+    /// Adds a figure that only some workloads have.
+    pub(crate) fn add(&mut self, name: &str, figure: f64) {
+        self.sample.more.push((name.to_owned(), figure));
+    }
 }
 
 /// What a store did since it was opened, as far as it can tell.
@@ -65,6 +80,8 @@ pub(crate) fn time(
             syncs: None,
             peak_memory_bytes: status_bytes("VmHWM:")?,
             disk_bytes: None,
+            more: Vec::new(),
+            curve: Vec::new(),
         },
     })
 }
@@ -90,7 +107,16 @@ pub(crate) fn time_writes(
 
 /// Returns the processor time of this process.
 fn own_time() -> Result<Duration> {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    clock(ClockId::ProcessCPUTime)
+}
+
+/// Returns the processor time of this thread.
+pub(crate) fn thread_time() -> Result<Duration> {
+    clock(ClockId::ThreadCPUTime)
+}
+
+fn clock(id: ClockId) -> Result<Duration> {
+    let time = clock_gettime(id);
     Ok(Duration::new(
         time.tv_sec.try_into()?,
         time.tv_nsec.try_into()?,
@@ -111,6 +137,15 @@ fn children_time() -> Result<Duration> {
         .map(str::parse::<u64>)
         .sum::<std::result::Result<u64, _>>()?;
     Ok(Duration::from_millis(10 * ticks))
+}
+
+/// Adds to a phase how much memory is resident now: all, which has pages of mapped files, and what
+/// is the process's own.
+pub(crate) fn add_memory(phase: &mut Phase) -> Result<()> {
+    for (name, field) in [("resident, MiB", "VmRSS:"), ("own, MiB", "RssAnon:")] {
+        phase.add(name, whole(status_bytes(field)?) / 1_048_576.0);
+    }
+    Ok(())
 }
 
 /// Returns a figure of this process's memory.
@@ -142,6 +177,16 @@ pub(crate) fn disk_bytes(dir: &Path) -> Result<u64> {
         Ok(())
     })?;
     Ok(bytes)
+}
+
+/// Returns the room that all files below a directory take on the disk, written or preallocated.
+pub(crate) fn allocated_bytes(dir: &Path) -> Result<u64> {
+    let mut blocks = 0;
+    for_each_file(dir, &mut |path| {
+        blocks += fs::metadata(path)?.blocks();
+        Ok(())
+    })?;
+    Ok(512 * blocks)
 }
 
 /// Makes the system forget what it keeps in memory of a directory's files.

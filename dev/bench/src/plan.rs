@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::Result;
 use crate::args::Args;
 use crate::base::Base;
 use crate::measure::Phase;
 use crate::peers::Peer;
 use crate::report::{self, Results};
 use crate::workloads::Workload;
+use crate::{Result, child};
 
 /// Runs all that was asked for; peers take turns within a workload.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -91,16 +91,7 @@ impl Bench {
             Some(program) => program.to_owned(),
             None => std::env::current_exe()?,
         };
-        let mut command = Command::new(program);
-        command.args(words).arg(store).stderr(Stdio::inherit());
-        if self.quick {
-            command.arg("--quick");
-        }
-        let output = command.output()?;
-        if !output.status.success() {
-            return Err(format!("the measuring process ended with {}", output.status).into());
-        }
-        Ok(output.stdout)
+        child::output(&program, words, store, self.quick)
     }
 }
 

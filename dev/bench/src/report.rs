@@ -85,7 +85,40 @@ pub(crate) fn markdown(results: &Results) -> String {
                 .expect("because memory takes it");
         }
     }
+    out + &more(results)
+}
+
+/// Returns a table of what only some workloads measure.
+fn more(results: &Results) -> String {
+    let mut out = String::from("\n| phase | peer | also |\n|---|---|---|\n");
+    for row in &results.0 {
+        for (peer, samples) in &row.peers {
+            let names = samples.first().map_or(&[][..], |sample| &sample.more);
+            if !names.is_empty() {
+                let figures: Vec<_> = names
+                    .iter()
+                    .map(|(name, _)| figure(samples, name))
+                    .collect();
+                let (phase, peer, figures) = (&row.phase, peer.name(), figures.join("; "));
+                writeln!(out, "| {phase} | {peer} | {figures} |").expect("because memory takes it");
+            }
+        }
+    }
     out
+}
+
+/// Returns a name and its figure: the median of the samples, and the extremes of several.
+fn figure(samples: &[Sample], name: &str) -> String {
+    let of = |sample: &Sample| {
+        let found = sample.more.iter().find(|(other, _)| other == name);
+        found.map_or(f64::NAN, |(_, figure)| *figure)
+    };
+    let Spread { min, median, max } = Spread::of(samples, of);
+    let [median, min, max] = [median, min, max].map(significant);
+    match samples.len() {
+        1 => format!("{name} {median}"),
+        _ => format!("{name} {median} [{min}..{max}]"),
+    }
 }
 
 fn cells(samples: &[Sample], wall: &Spread) -> String {
@@ -123,7 +156,7 @@ fn operations(sample: &Sample) -> f64 {
 
 /// Counts stay far below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-const fn whole(count: u64) -> f64 {
+pub(crate) const fn whole(count: u64) -> f64 {
     count as f64
 }
 
@@ -186,6 +219,8 @@ mod tests {
             syncs: None,
             peak_memory_bytes: 0,
             disk_bytes: None,
+            more: Vec::new(),
+            curve: Vec::new(),
         };
         let samples = [sample(4.0), sample(1.0), sample(2.0), sample(8.0)];
         let spread = Spread::of(&samples, |s| s.wall_seconds);

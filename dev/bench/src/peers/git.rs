@@ -1,11 +1,12 @@
 //! The program `git`: one process imports a stream of commits; others answer questions.
 
-use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::{Abilities, Peer, Reader, Store};
 use crate::data::Set;
+use crate::large::LargeValue;
 use crate::measure::{Counters, bytes_passed_to_writes};
 use crate::{Failure, Result};
 
@@ -16,6 +17,7 @@ pub(crate) const PEER: Peer = Peer::new(
         // One process imports a stream of commits and syncs at its end.
         can_sync_commits: false,
         is_slow_in_large_directories: true,
+        largest_value: u64::MAX,
         ..Abilities::PLAIN
     },
     create,
@@ -82,6 +84,23 @@ impl Git {
         entries: &mut dyn Iterator<Item = Set>,
         per_commit: usize,
     ) -> Result<()> {
+        self.import_with(branch, |stream, continues| {
+            for (index, (key, value)) in entries.enumerate() {
+                if index % per_commit == 0 {
+                    stream.begin_commit(branch, continues && index == 0)?;
+                }
+                stream.entry(&key, &value)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Imports what a function writes, which is told whether the branch is there already.
+    fn import_with(
+        &mut self,
+        branch: &str,
+        write: impl FnOnce(&mut Stream, bool) -> Result<()>,
+    ) -> Result<()> {
         let continues = self.has(branch)?;
         // Packs of few objects are to stay packs: that is faster than loose files.
         let mut child = self
@@ -93,13 +112,7 @@ impl Git {
             pipe: BufWriter::with_capacity(1 << 16, pipe),
             bytes: 0,
         };
-        for (index, (key, value)) in entries.enumerate() {
-            if index % per_commit == 0 {
-                let from = continues && index == 0;
-                stream.begin_commit(branch, from)?;
-            }
-            stream.entry(&key, &value)?;
-        }
+        write(&mut stream, continues)?;
         stream.pipe.flush()?;
         self.streamed += stream.bytes;
         drop(stream);
@@ -129,6 +142,13 @@ impl Stream {
     fn entry(&mut self, key: &str, value: &[u8]) -> Result<()> {
         self.write(format!("M 100644 inline {key}\ndata {}\n", value.len()).as_bytes())?;
         self.write(value)?;
+        self.write(b"\n")
+    }
+
+    fn large_entry(&mut self, value: &mut LargeValue) -> Result<()> {
+        let (key, len) = (value.key().to_owned(), value.len());
+        self.write(format!("M 100644 inline {key}\ndata {len}\n").as_bytes())?;
+        self.bytes += io::copy(value, &mut self.pipe)?;
         self.write(b"\n")
     }
 
@@ -207,6 +227,16 @@ impl Store for Git {
         Ok(paths.lines().map(str::to_owned).collect())
     }
 
+    fn put_blobs(&mut self, blobs: &mut dyn Iterator<Item = LargeValue>) -> Result<()> {
+        self.import_with("main", |stream, from| {
+            stream.begin_commit("main", from)?;
+            for mut value in blobs {
+                stream.large_entry(&mut value)?;
+            }
+            Ok(())
+        })
+    }
+
     fn counters(&self) -> Result<Counters> {
         let bytes = bytes_passed_to_writes()?.saturating_sub(self.streamed);
         Ok(Counters {
@@ -225,8 +255,9 @@ struct CatFile {
     value: Vec<u8>,
 }
 
-impl Reader for CatFile {
-    fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool> {
+impl CatFile {
+    /// Asks for a value and returns its size; it is what comes next then, with a newline.
+    fn ask(&mut self, key: &str) -> Result<Option<u64>> {
         let gone = || Failure::from("git cat-file is gone");
         let request = format!("{}:{key}\n", self.at);
         self.ask
@@ -236,10 +267,19 @@ impl Reader for CatFile {
         let mut header = String::new();
         self.answer.read_line(&mut header)?;
         if header.ends_with(" missing\n") {
-            return Ok(false);
+            return Ok(None);
         }
         let size = header.trim_end().rsplit(' ').next().unwrap_or_default();
-        self.value.resize(size.parse::<usize>()? + 1, 0);
+        Ok(Some(size.parse()?))
+    }
+}
+
+impl Reader for CatFile {
+    fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        let Some(size) = self.ask(key)? else {
+            return Ok(false);
+        };
+        self.value.resize(usize::try_from(size)? + 1, 0);
         self.answer.read_exact(&mut self.value)?;
         look(
             self.value
@@ -247,6 +287,13 @@ impl Reader for CatFile {
                 .map_or(&[][..], |(_newline, value)| value),
         );
         Ok(true)
+    }
+
+    fn copy_to(&mut self, key: &str, out: &mut dyn Write) -> Result<()> {
+        let size = self.ask(key)?.ok_or(format!("'{key}' is not there"))?;
+        io::copy(&mut (&mut self.answer).take(size), out)?;
+        self.answer.read_exact(&mut [0])?;
+        Ok(())
     }
 }
 

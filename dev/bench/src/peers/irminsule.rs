@@ -1,15 +1,18 @@
 //! Irminsule over any engine, through its public API.
 
+use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use irminsule::{
-    Branch, CommitInfo, Durability, Engine, Env, Isolation, MergeOptions, MergeOutcome, Path, Repo,
-    TransactOptions, Tree,
+    Blob, Branch, CollectOptions, Commit, CommitInfo, Durability, Engine, Env, Isolation,
+    MergeOptions, MergeOutcome, Path, Repo, TransactOptions, Tree,
 };
 
-use super::{Reader, Store};
+use super::{Committer, Reader, Store};
 use crate::Result;
 use crate::data::Set;
+use crate::large::LargeValue;
 use crate::measure::Counters;
 
 /// So many entries are kept in memory before they are stored, in a bulk load.
@@ -60,13 +63,7 @@ impl Store for Irminsule {
         durable: bool,
     ) -> Result<()> {
         let branch = self.branch(branch)?;
-        let durability = match durable {
-            true => Durability::Sync,
-            false => Durability::None,
-        };
-        let options = TransactOptions::new("bench")
-            .isolation(Isolation::Overwrite)
-            .durability(durability);
+        let options = options(durable);
         for (key, value) in entries {
             let path = Path::parse(key)?;
             branch.transact(&options, |view| view.set(&path, value.to_vec()))?;
@@ -76,12 +73,12 @@ impl Store for Irminsule {
 
     fn commit_all(&mut self, branch: &str, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
         let branch = self.branch(branch)?;
-        let head = branch.must_have_head()?;
-        let mut tree = head.tree().clone();
+        let head = branch.head()?;
+        let mut tree = tree_of(head.as_ref());
         for (key, value) in entries {
             tree.set(&Path::parse(key)?, value.to_vec())?;
         }
-        branch.commit(&tree, Some(&head), self.info()?, Durability::None)?;
+        branch.commit(&tree, head.as_ref(), self.info()?, Durability::None)?;
         Ok(())
     }
 
@@ -137,6 +134,81 @@ impl Store for Irminsule {
     fn counters(&self) -> Result<Counters> {
         (self.counters)()
     }
+
+    fn committer(&self, branch: &str, durable: bool) -> Result<Box<dyn Committer + '_>> {
+        let (branch, options) = (self.branch(branch)?, options(durable));
+        Ok(Box::new(Transactions { branch, options }))
+    }
+
+    fn delete(&mut self, branch: &str) -> Result<()> {
+        self.branch(branch)?.delete()?;
+        Ok(())
+    }
+
+    fn collect(&self, sample: &mut dyn FnMut()) -> Result<()> {
+        self.repo.collect(&CollectOptions::default(), &mut |_| {
+            sample();
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        let bytes = self.repo.engine().verify(&mut |_| ())?;
+        let meaning = self.repo.check(&mut |_| ())?;
+        match bytes.problems.is_empty() && meaning.problems.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{:?} {:?}", bytes.problems, meaning.problems).into()),
+        }
+    }
+
+    fn scanned_bytes(&self) -> Result<Option<u64>> {
+        Ok(Some(self.repo.engine().stats()?.bytes_scanned))
+    }
+
+    fn put_blobs(&mut self, blobs: &mut dyn Iterator<Item = LargeValue>) -> Result<()> {
+        let objects = self.repo.objects();
+        let main = self.branch("main")?;
+        let head = main.head()?;
+        let mut tree = tree_of(head.as_ref());
+        for (index, mut value) in blobs.enumerate() {
+            let path = Path::parse(value.key())?;
+            tree.set(&path, Blob::write(&objects, &mut value)?)?;
+            if (index + 1) % LOAD_ENTRIES == 0 {
+                tree = Tree::load(Arc::clone(&objects), tree.persist(&objects)?);
+            }
+        }
+        main.commit(&tree, head.as_ref(), self.info()?, Durability::Sync)?;
+        Ok(())
+    }
+}
+
+fn tree_of(head: Option<&Commit>) -> Tree {
+    head.map_or_else(Tree::empty, |head| head.tree().clone())
+}
+
+fn options(durable: bool) -> TransactOptions {
+    let durability = match durable {
+        true => Durability::Sync,
+        false => Durability::None,
+    };
+    TransactOptions::new("bench")
+        .isolation(Isolation::Overwrite)
+        .durability(durability)
+}
+
+struct Transactions {
+    branch: Branch,
+    options: TransactOptions,
+}
+
+impl Committer for Transactions {
+    fn commit(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        let path = Path::parse(key)?;
+        self.branch
+            .transact(&self.options, |view| view.set(&path, value.to_vec()))?;
+        Ok(())
+    }
 }
 
 struct Snapshot(Tree);
@@ -151,5 +223,10 @@ impl Reader for Snapshot {
             None => look(&found.to_blob().bytes()?),
         }
         Ok(true)
+    }
+
+    fn copy_to(&mut self, key: &str, out: &mut dyn io::Write) -> Result<()> {
+        let blob = self.0.get_blob(&Path::parse(key)?)?;
+        Ok(blob.ok_or(format!("'{key}' is not there"))?.copy_to(out)?)
     }
 }

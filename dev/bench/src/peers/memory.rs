@@ -16,6 +16,9 @@ pub(crate) const PEER: Peer = Peer::new(
         has_files: false,
         has_history: true,
         can_sync_commits: false,
+        has_committers: true,
+        can_collect: true,
+        largest_value: u64::MAX,
         ..Abilities::PLAIN
     },
     create,

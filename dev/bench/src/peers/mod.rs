@@ -8,12 +8,14 @@ mod pack;
 #[cfg(feature = "redb")]
 mod redb;
 
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::data::Set;
+use crate::large::LargeValue;
 use crate::measure::{Counters, bytes_passed_to_writes};
 
 /// A store under measurement.
@@ -39,6 +41,13 @@ pub struct Abilities {
     pub is_slow_in_large_directories: bool,
     /// It can clone a store and fetch from one.
     pub can_clone: bool,
+    /// Several threads of one process can commit to it.
+    pub has_committers: bool,
+    /// It can remove what no branch leads to.
+    pub can_collect: bool,
+    /// The size in bytes of the largest value that it is measured with, if it takes
+    /// [`put_blobs`](Store::put_blobs).
+    pub largest_value: u64,
 }
 
 impl Abilities {
@@ -49,6 +58,9 @@ impl Abilities {
         can_sync_commits: true,
         is_slow_in_large_directories: false,
         can_clone: false,
+        has_committers: false,
+        can_collect: false,
+        largest_value: 0,
     };
 }
 
@@ -132,6 +144,43 @@ pub trait Store: Sync {
     fn fetch(&mut self, _from: &Path) -> Result<String> {
         Err(NO_HISTORY.into())
     }
+
+    /// Returns how one of many threads commits to a branch, which exists.
+    fn committer(&self, _branch: &str, _durable: bool) -> Result<Box<dyn Committer + '_>> {
+        Err("this peer is not measured with many threads".into())
+    }
+
+    /// Removes a branch.
+    fn delete(&mut self, _branch: &str) -> Result<()> {
+        Err("this peer has no branches".into())
+    }
+
+    /// Removes what no branch leads to. Calls `sample` after each megabyte or so of work.
+    fn collect(&self, _sample: &mut dyn FnMut()) -> Result<()> {
+        Err("this peer is not measured when it collects".into())
+    }
+
+    /// Reads and checks all that is stored.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns how many bytes were scanned to open the store, if it can tell.
+    fn scanned_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Puts large values on `main` in one commit and on stable storage.
+    fn put_blobs(&mut self, _blobs: &mut dyn Iterator<Item = LargeValue>) -> Result<()> {
+        Err("this peer is not measured with large values".into())
+    }
+}
+
+/// How one of many threads commits.
+#[expect(clippy::missing_errors_doc, reason = "any error ends the measurement")]
+pub trait Committer {
+    /// Makes one commit of one entry.
+    fn commit(&mut self, key: &str, value: &[u8]) -> Result<()>;
 }
 
 const NO_HISTORY: &str = "this peer has no history, or no transfer of it";
@@ -141,6 +190,15 @@ const NO_HISTORY: &str = "this peer has no history, or no transfer of it";
 pub trait Reader {
     /// Finds a value and hands it to `look`; tells whether there is one.
     fn find(&mut self, key: &str, look: &mut dyn FnMut(&[u8])) -> Result<bool>;
+
+    /// Writes a large value to `out`, with bounded memory where the store can.
+    fn copy_to(&mut self, key: &str, out: &mut dyn io::Write) -> Result<()> {
+        let mut outcome = Ok(());
+        match self.find(key, &mut |value| outcome = out.write_all(value))? {
+            true => Ok(outcome?),
+            false => Err(format!("'{key}' is not there").into()),
+        }
+    }
 }
 
 /// The peers of this program.
@@ -217,6 +275,21 @@ impl Peer {
     /// Tells whether the peer can make each commit durable before the next.
     pub(crate) const fn can_sync_commits(self) -> bool {
         self.abilities.can_sync_commits
+    }
+
+    /// Tells whether the peer removes what no branch leads to.
+    pub(crate) const fn can_collect(self) -> bool {
+        self.abilities.can_collect
+    }
+
+    /// Tells whether several threads of a process can commit to the peer.
+    pub(crate) const fn has_committers(self) -> bool {
+        self.abilities.has_committers
+    }
+
+    /// Tells whether the peer is measured with values of so many bytes.
+    pub(crate) const fn keeps(self, bytes: u64) -> bool {
+        bytes <= self.abilities.largest_value
     }
 
     /// Tells whether the peer's time grows with a directory's size, for a find or a commit.

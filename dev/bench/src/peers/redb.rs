@@ -1,7 +1,7 @@
 //! redb: one table, keys `directory/name`.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,24 @@ use redb::{
     Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition,
 };
 
-use super::{Abilities, Peer, Reader, Store};
+use super::{Abilities, Committer, Peer, Reader, Store};
 use crate::Result;
 use crate::data::Set;
+use crate::large::LargeValue;
 use crate::measure::Counters;
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("main");
 
-pub(crate) const PEER: Peer = Peer::new("redb", Abilities::PLAIN, open, open);
+pub(crate) const PEER: Peer = Peer::new(
+    "redb",
+    Abilities {
+        has_committers: true,
+        largest_value: 1 << 20,
+        ..Abilities::PLAIN
+    },
+    open,
+    open,
+);
 
 fn open(dir: &Path) -> Result<Box<dyn Store>> {
     Ok(Box::new(Redb::open(dir)?))
@@ -77,12 +87,8 @@ impl Store for Redb {
         entries: &mut dyn Iterator<Item = Set>,
         durable: bool,
     ) -> Result<()> {
-        let durability = match durable {
-            true => Durability::Immediate,
-            false => Durability::None,
-        };
         for entry in entries {
-            self.commit(&mut std::iter::once(entry), durability)?;
+            self.commit(&mut std::iter::once(entry), durability(durable))?;
         }
         Ok(())
     }
@@ -105,6 +111,48 @@ impl Store for Redb {
             bytes_written: Some(self.counts.bytes_written.load(Ordering::Relaxed)),
             syncs: Some(self.counts.syncs.load(Ordering::Relaxed)),
         })
+    }
+
+    fn committer(&self, _branch: &str, durable: bool) -> Result<Box<dyn Committer + '_>> {
+        let durability = durability(durable);
+        let redb = self;
+        Ok(Box::new(Commits { redb, durability }))
+    }
+
+    fn put_blobs(&mut self, blobs: &mut dyn Iterator<Item = LargeValue>) -> Result<()> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        let mut table = transaction.open_table(TABLE)?;
+        for mut value in blobs {
+            let len = usize::try_from(value.len())?;
+            let key = value.key().to_owned();
+            let mut slot = table.insert_reserve(key.as_str(), len)?;
+            value.read_exact(slot.as_mut())?;
+        }
+        drop(table);
+        Ok(transaction.commit()?)
+    }
+}
+
+const fn durability(durable: bool) -> Durability {
+    match durable {
+        true => Durability::Immediate,
+        false => Durability::None,
+    }
+}
+
+/// Threads take turns: redb has one write transaction at a time.
+struct Commits<'a> {
+    redb: &'a Redb,
+    durability: Durability,
+}
+
+impl Committer for Commits<'_> {
+    fn commit(&mut self, key: &str, value: &[u8]) -> Result<()> {
+        let mut transaction = self.redb.database.begin_write()?;
+        transaction.set_durability(self.durability)?;
+        transaction.open_table(TABLE)?.insert(key, value)?;
+        Ok(transaction.commit()?)
     }
 }
 

@@ -8,9 +8,16 @@ mod w5;
 mod w6;
 mod w7;
 mod w9;
+mod wb;
+mod wc;
+mod wg;
+pub(crate) mod wh;
+pub(crate) mod wo;
+mod wr;
 
 use std::path::Path;
 use std::str::FromStr;
+use std::thread::ScopedJoinHandle;
 
 use crate::base::Base;
 use crate::data::VALUE_BYTES;
@@ -42,10 +49,32 @@ pub(crate) enum Workload {
     W7,
     /// Opening a store and reading one value.
     W9,
+    /// Many values of 1 KiB.
+    Wb1k,
+    /// Many values of 1 MiB.
+    Wb1m,
+    /// One value of 256 MiB.
+    Wb256m,
+    /// Threads that commit durably.
+    Wc,
+    /// Collection of half a store.
+    Wg,
+    /// Collection beside a thread that commits.
+    Wgn,
+    /// Collection beside a thread that commits durably.
+    Wgd,
+    /// Collection beside a thread that reads.
+    Wgr,
+    /// A history of a million commits.
+    Wh,
+    /// Opening after a crash.
+    Wo,
+    /// Readers beside a writer.
+    Wr,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::W1n,
         Self::W1d,
         Self::W2,
@@ -56,6 +85,17 @@ impl Workload {
         Self::W6,
         Self::W7,
         Self::W9,
+        Self::Wb1k,
+        Self::Wb1m,
+        Self::Wb256m,
+        Self::Wc,
+        Self::Wg,
+        Self::Wgn,
+        Self::Wgd,
+        Self::Wgr,
+        Self::Wh,
+        Self::Wo,
+        Self::Wr,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -70,6 +110,17 @@ impl Workload {
             Self::W6 => "W6",
             Self::W7 => "W7",
             Self::W9 => "W9",
+            Self::Wb1k => "Wb1k",
+            Self::Wb1m => "Wb1m",
+            Self::Wb256m => "Wb256m",
+            Self::Wc => "Wc",
+            Self::Wg => "Wg",
+            Self::Wgn => "Wgn",
+            Self::Wgd => "Wgd",
+            Self::Wgr => "Wgr",
+            Self::Wh => "Wh",
+            Self::Wo => "Wo",
+            Self::Wr => "Wr",
         }
     }
 
@@ -80,20 +131,42 @@ impl Workload {
             Self::W4m => !peer.is_slow_in_large_directories(),
             Self::W5 | Self::W6 | Self::W7 => peer.has_history(),
             Self::W9 => peer.has_files(),
+            Self::Wo => peer.has_files() && peer.has_committers(),
+            Self::Wb1k => peer.keeps(1 << 10),
+            Self::Wb1m => peer.keeps(1 << 20),
+            Self::Wb256m => peer.keeps(256 << 20),
+            Self::Wc => peer.can_sync_commits() && peer.has_committers(),
+            Self::Wg | Self::Wgn | Self::Wgd | Self::Wgr | Self::Wh => {
+                peer.can_collect() && peer.has_files()
+            }
+            Self::Wr => peer.has_files() && peer.has_committers(),
             _ => true,
         }
     }
 
     /// Tells whether one run must do, because it takes a peer half a minute.
     pub(crate) const fn is_slow_for(self, peer: Peer) -> bool {
-        matches!(self, Self::W2 | Self::W3 | Self::W4) && peer.is_slow_in_large_directories()
+        match self {
+            Self::W2 | Self::W3 | Self::W4 => peer.is_slow_in_large_directories(),
+            Self::Wh | Self::Wo => true,
+            _ => false,
+        }
     }
 
     /// Returns what is in the store before the clock starts.
     pub(crate) const fn base(self) -> Option<Base> {
         match self {
-            Self::W1n | Self::W1d | Self::W2 => None,
-            Self::W3 | Self::W9 => Some(Base::Bulk),
+            Self::W1n
+            | Self::W1d
+            | Self::W2
+            | Self::Wb1k
+            | Self::Wb1m
+            | Self::Wb256m
+            | Self::Wc
+            | Self::Wh
+            | Self::Wo => None,
+            Self::Wg | Self::Wgn | Self::Wgd | Self::Wgr => Some(Base::Garbage),
+            Self::W3 | Self::W9 | Self::Wr => Some(Base::Bulk),
             Self::W4 => Some(Base::Names),
             Self::W4m => Some(Base::ManyNames),
             Self::W5 | Self::W7 => Some(Base::Branches),
@@ -114,6 +187,29 @@ impl Workload {
             Self::W6 => w6::run(peer, dir, sizes),
             Self::W7 => w7::run(peer, dir, sizes),
             Self::W9 => w9::run(peer, dir, sizes),
+            Self::Wb1k | Self::Wb1m | Self::Wb256m => wb::run(peer, dir, self.blobs(sizes)),
+            Self::Wc => wc::run(peer, dir, sizes),
+            Self::Wg => wg::run(peer, dir, sizes),
+            Self::Wgn => wg::beside_writer(peer, dir, sizes, false),
+            Self::Wgd => wg::beside_writer(peer, dir, sizes, true),
+            Self::Wgr => wg::beside_reader(peer, dir, sizes),
+            Self::Wh => wh::run(peer, dir, sizes),
+            Self::Wo => wo::run(peer, dir, sizes),
+            Self::Wr => wr::run(peer, dir, sizes),
+        }
+    }
+
+    const fn blobs(self, sizes: &Sizes) -> wb::Load {
+        let (name, count, bytes) = match self {
+            Self::Wb1k => ("1 KiB", sizes.small_blobs, 1 << 10),
+            Self::Wb1m => ("1 MiB", sizes.blobs, 1 << 20),
+            _ => ("256 MiB", 1, sizes.largest_blob),
+        };
+        wb::Load {
+            name,
+            count,
+            bytes,
+            inserts: count == 1,
         }
     }
 }
@@ -126,6 +222,16 @@ impl FromStr for Workload {
         let found = all.find(|workload| workload.name().eq_ignore_ascii_case(text));
         found.ok_or_else(|| format!("no workload '{text}'").into())
     }
+}
+
+/// Waits for threads and returns what they did.
+fn join_all<T>(threads: Vec<ScopedJoinHandle<'_, Result<T>>>) -> Result<Vec<T>> {
+    let joined: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
+    let panicked = |_| Failure::from("a thread panicked");
+    joined
+        .into_iter()
+        .map(|outcome| outcome.map_err(panicked)?)
+        .collect()
 }
 
 /// Reads a value that must be there and have the length of all values.
