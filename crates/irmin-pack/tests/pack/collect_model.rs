@@ -279,7 +279,7 @@ impl Model {
         };
         let mut links = self.things[base].links.clone();
         let at = usize::from(how / 3) % (links.len() + 1);
-        let taken = at..(at + usize::from(how % 3 != 0)).min(links.len());
+        let taken = at..(at + usize::from(!how.is_multiple_of(3))).min(links.len());
         links.splice(taken, self.choose(link, None).filter(|_| how % 3 != 1));
         if links.iter().all(|link| self.things[link].is_stored) {
             self.put(store, Kind::Chunks, (list(&links), Some(*base)), links);
