@@ -20,6 +20,12 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(low_byte(value));
 }
 
+/// Returns how many bytes [`put_varint`] appends.
+pub(crate) const fn varint_len(value: u64) -> usize {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
 /// Returns the lowest byte of a number.
 fn low_byte(value: u64) -> u8 {
     value.to_le_bytes()[0]
@@ -135,6 +141,7 @@ mod tests {
         for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
             let mut bytes = Vec::new();
             put_varint(&mut bytes, value);
+            assert_eq!(bytes.len(), varint_len(value));
             let mut reader = Reader::new("test", &bytes);
             assert_eq!(reader.varint().unwrap(), value);
             reader.end().unwrap();

@@ -262,10 +262,12 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Checks the step that was cut off: it has no `/` and is not empty.
+    /// Checks a step that is not empty, has no `/`, and has a NUL or not.
     #[inline]
-    fn checked(&mut self, step: &'a [u8]) -> Result<&'a [u8], PathError> {
-        Step::check(step)?;
+    fn checked(&mut self, step: &'a [u8], has_nul: bool) -> Result<&'a [u8], PathError> {
+        if has_nul || step.first() == Some(&b'.') || step.len() > STEP_BYTES_MAX {
+            Step::check(step)?;
+        }
         self.count += 1;
         if self.count > PATH_STEPS_MAX {
             let steps = Self::new(self.whole).flatten();
@@ -288,11 +290,16 @@ impl<'a> Iterator for Steps<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        // A loop: most steps are shorter than what a vectored search needs to pay.
-        let slash = self.rest.iter().position(|&byte| byte == b'/');
-        let (step, rest) = self.rest.split_at(slash.unwrap_or(self.rest.len()));
+        // One loop for all: most steps are shorter than what a vectored search needs to pay.
+        let is_end = |&byte: &u8| byte == b'/' || byte == 0;
+        let mut len = self.rest.iter().position(is_end);
+        let has_nul = len.is_some_and(|len| self.rest[len] == 0);
+        if has_nul {
+            len = self.rest.iter().position(|&byte| byte == b'/');
+        }
+        let (step, rest) = self.rest.split_at(len.unwrap_or(self.rest.len()));
         self.rest = rest;
-        Some(self.checked(step))
+        Some(self.checked(step, has_nul))
     }
 }
 

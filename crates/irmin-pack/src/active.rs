@@ -48,6 +48,12 @@ pub(crate) struct Active {
     pub(crate) is_marked: bool,
     /// Whether the file ends with the frame that ends a segment: the next segment is yet to be made.
     pub(crate) is_complete: bool,
+    /// Up to where zeros follow what was written, at most.
+    pub(crate) prepared: u32,
+    /// Whether zeros may be written behind it: there was room for that.
+    pub(crate) may_prepare: bool,
+    /// The segment before it, as long as this one has no name.
+    pub(crate) before: Option<Before>,
     /// Whether something that was never acknowledged may follow what was written, and has to be cut
     /// off before more is.
     pub(crate) is_ragged: bool,
@@ -59,6 +65,13 @@ pub(crate) struct Active {
     pending: Vec<u8>,
     /// The checksum of the pending records.
     crc: Hasher,
+}
+
+/// A segment that is complete, but not known to be durable.
+#[derive(Clone, Debug)]
+pub(crate) struct Before {
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) path: PathBuf,
 }
 
 /// Where a record's bytes are.
@@ -87,6 +100,9 @@ impl Active {
             covered: 0,
             is_marked: true,
             is_complete: false,
+            prepared: 0,
+            may_prepare: true,
+            before: None,
             is_ragged: false,
             durable: AtomicU32::new(0),
             mapped: RwLock::default(),
@@ -102,9 +118,7 @@ impl Active {
             frames: 1,
             records: 0,
         };
-        let active = Self::new(new.header, path, new.file, Table::default(), written);
-        active.is_durable_to(new.length);
-        active
+        Self::new(new.header, path, new.file, Table::default(), written)
     }
 
     /// The end of what was written, as a position in the log.

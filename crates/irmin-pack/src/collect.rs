@@ -62,7 +62,13 @@ impl Inner {
             true => &dry,
             false => &self.collection.barrier,
         };
+        // Not while writers wait.
+        self.settle()?;
         let plan = self.plan(collect, barrier)?;
+        if !collect.dry_run {
+            // What names let go of is removed for good, so that they did must be durable.
+            self.work()?;
+        }
         let mut run = Run {
             inner: self,
             collect,
@@ -102,9 +108,6 @@ impl Inner {
         if !collect.dry_run {
             self.poison.check()?;
             self.roll_records()?;
-            // What names let go of is removed for good, so that they did must be durable.
-            let end = read(&self.state).active.log_end();
-            self.sync_to(end)?;
             self.collection.check_from_now();
         }
         let state = read(&self.state);

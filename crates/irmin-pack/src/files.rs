@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::background::Background;
 use crate::map::Map;
 
 /// A file system.
@@ -71,6 +72,12 @@ pub trait Files: Debug + Send + Sync {
 
     /// Returns a number that is unlikely to come again, for the salt of a segment.
     fn salt(&self) -> u64;
+
+    /// Tells who does the work that nobody waits for. What is provided here is for tests: whoever
+    /// writes, at once.
+    fn background(&self) -> Background {
+        Background::Frames(0)
+    }
 }
 
 /// An open file.
@@ -188,6 +195,10 @@ impl Files for OsFiles {
     fn salt(&self) -> u64 {
         // Each `RandomState` has keys from the system's source of randomness.
         RandomState::new().hash_one(std::process::id())
+    }
+
+    fn background(&self) -> Background {
+        Background::Thread
     }
 }
 

@@ -4,6 +4,7 @@
 //! is looked at again before it is called damage.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use irmin_core::StoreError;
 use crate::active::State;
 use crate::chain::Whole;
 use crate::damage::{self, Damage};
+use crate::files::{File, Files};
 use crate::frame::{Frame, FrameKind};
 use crate::home::Home;
+use crate::layout::{Layout, temporary};
 use crate::lock::{read, write};
 use crate::older::missing;
 use crate::open::{check_format, numbers};
@@ -52,6 +55,30 @@ impl Newest {
 
     fn read_once(home: &Arc<Home>) -> Result<Self, StoreError> {
         let (files, layout) = (&*home.files, &home.layout);
+        loop {
+            let mut newest = Self::read_named(home)?;
+            let active = &newest.recovered.active;
+            let (number, next) = (active.header.number, active.header.number + 1);
+            if !active.is_complete {
+                return Ok(newest);
+            }
+            if let Some(file) = open_begun(files, layout, next)?
+                && let Some(begun) = Recovered::begun(home, next, file)?
+            {
+                begun.check_tail()?;
+                newest.older.push(number);
+                newest.recovered = begun;
+                return Ok(newest);
+            }
+            // It may have got its name in between.
+            if !has_name(files, layout, next)? {
+                return Ok(newest);
+            }
+        }
+    }
+
+    fn read_named(home: &Arc<Home>) -> Result<Self, StoreError> {
+        let (files, layout) = (&*home.files, &home.layout);
         check_format(files, layout)?;
         let dir = &layout.segments;
         let list = || files.list(dir).map_err(damage::io("list", dir));
@@ -66,6 +93,30 @@ impl Newest {
         let recovered = Recovered::read(home, newest, file)?;
         recovered.check_tail()?;
         Ok(Self { older, recovered })
+    }
+}
+
+/// Opens a segment that has no name yet.
+fn open_begun(
+    files: &dyn Files,
+    layout: &Layout,
+    number: u32,
+) -> Result<Option<Arc<dyn File>>, StoreError> {
+    let path = temporary(&layout.segment(number));
+    match files.open_read(&path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(damage::io("open", &path)(error)),
+    }
+}
+
+/// Tells whether there is a segment with this number.
+fn has_name(files: &dyn Files, layout: &Layout, number: u32) -> Result<bool, StoreError> {
+    let path = layout.segment(number);
+    match files.open_read(&path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(damage::io("open", &path)(error)),
     }
 }
 
@@ -113,7 +164,9 @@ impl PackReader {
             (file, active.path.clone(), active.is_complete)
         };
         // A complete segment may have been replaced by a collection.
-        if !is_complete && file.is_named(&path).map_err(damage::io("find", &path))? {
+        let is_named = |path: &Path| file.is_named(path).map_err(damage::io("find", path));
+        // It may get its name in between.
+        if !is_complete && (is_named(&path)? || is_named(&temporary(&path))? || is_named(&path)?) {
             return Ok(());
         }
         check_format(&*self.log.options.files, &self.log.layout)?;
@@ -217,15 +270,15 @@ impl PackReader {
         Ok(())
     }
 
-    /// The next segment has its name a moment after the last frame of the one before.
+    /// The next segment is there a moment after the last frame of the one before, and has its name
+    /// later.
     fn next_segment_exists(&self) -> Result<bool, StoreError> {
         let number = read(&self.log.state).active.header.number;
-        let path = self.log.layout.segment(number + 1);
-        match self.log.options.files.open_read(&path) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(damage::io("open", &path)(error)),
-        }
+        let (files, layout) = (&*self.log.options.files, &self.log.layout);
+        Ok(
+            open_begun(files, layout, number + 1)?.is_some()
+                || has_name(files, layout, number + 1)?,
+        )
     }
 
     /// Goes on to the newest segment, however many were begun since; `false` if there is none after

@@ -25,14 +25,17 @@
 //!   a clean close at most [`Options::checkpoint_bytes`], after a crash at most one segment.
 
 mod active;
+mod background;
 mod bases;
 mod cache;
 mod chain;
 mod collect;
 mod damage;
+mod durable;
 mod files;
 mod follow;
 mod frame;
+mod fresh;
 mod hold_file;
 mod home;
 mod hunks;
@@ -54,6 +57,7 @@ mod reader;
 mod record;
 mod recover;
 mod replay;
+mod roll;
 mod salvage;
 mod scan;
 mod sealed;
@@ -69,6 +73,7 @@ mod varint;
 mod verify;
 mod write;
 
+pub use background::Background;
 pub use damage::Damage;
 pub use files::{File, Files, OsFiles};
 pub use frame::{Frame, FrameKind, FramePlace, RefChange};

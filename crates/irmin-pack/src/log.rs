@@ -84,10 +84,9 @@ impl Log {
         stats.pending_bytes = state.active.pending_bytes() as u64;
         drop(state);
         for segment in sealed.iter() {
-            let loaded = segment.peek()?;
-            let meta = loaded.meta();
-            stats.segment_bytes += u64::from(meta.covered.offset);
-            for (sum, kind) in kinds.iter_mut().zip(meta.kinds) {
+            let (length, of_segment) = segment.figures()?;
+            stats.segment_bytes += u64::from(length);
+            for (sum, kind) in kinds.iter_mut().zip(of_segment) {
                 *sum += kind;
             }
         }

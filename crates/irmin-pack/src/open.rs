@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use irmin_core::StoreError;
 
-use crate::active::{Active, State};
+use crate::active::{Active, Before, State};
+use crate::background::Tasks;
 use crate::collect::Collection;
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
 use crate::home::Home;
-use crate::layout::{FORMAT, FORMAT_2, Layout, is_temporary, segment_number};
+use crate::layout::{FORMAT, FORMAT_2, Layout, is_temporary, segment_number, temporary};
 use crate::lock::read;
 use crate::log::Log;
 use crate::options::Options;
@@ -67,7 +68,7 @@ impl Inner {
         let lock = take_lock(&*options.files, &layout)?;
         // Whoever had the lock before may have changed it.
         let version = check_format(&*options.files, &layout)?;
-        let numbers = segments(&*options.files, &layout)?;
+        let (numbers, begun) = segments(&*options.files, &layout)?;
         let Some((&newest, older)) = numbers.split_last() else {
             let damage = Damage::new(0, "a segment", "none");
             return Err(damage.at(&layout.segments));
@@ -81,7 +82,11 @@ impl Inner {
         let home = Arc::new(Home::new(layout, &options, counters, true));
         let mut recovered = Recovered::read(&home, newest, file)?;
         recovered.cut_tail(&home.counters)?;
-        let older = older.to_vec();
+        let mut older = older.to_vec();
+        if begun {
+            recovered = adopt(&home, recovered)?;
+            older.extend((recovered.active.header.number > newest).then_some(newest));
+        }
         let state = State {
             sealed: Arc::default(),
             active: recovered.active,
@@ -89,10 +94,12 @@ impl Inner {
         };
         let inner = Self::new(home, options, state, recovered.synced, lock);
         inner.set_sealed(&older);
+        // The writer was killed before the newest segment got its name.
+        inner.settle()?;
         if read(&inner.state).active.is_complete {
             // The writer stopped between completing this segment and beginning the next. Without
             // room for that the store can still be read.
-            damage::unless_full(inner.next_segment())?;
+            damage::unless_full(inner.next_segment().and_then(|()| inner.work()))?;
         }
         if version > 1 {
             inner.collection.set_version_2(|| Ok(()))?;
@@ -118,6 +125,9 @@ impl Inner {
             queue: Queue::default(),
             sync: SyncPoint::new(synced),
             deferred: Deferred::default(),
+            tasks: Tasks::default(),
+            growing: Mutex::default(),
+            naming: Mutex::default(),
             poison: Poison::default(),
             is_closed: AtomicBool::new(false),
             holds: Default::default(),
@@ -125,6 +135,36 @@ impl Inner {
             lock,
         }
     }
+}
+
+/// Goes on with the segment that was begun after the newest one, if it is one and the newest is
+/// complete; else removes it and returns what was recovered.
+fn adopt(home: &Arc<Home>, recovered: Recovered) -> Result<Recovered, StoreError> {
+    let (files, layout) = (&*home.files, &home.layout);
+    let number = recovered.active.header.number + 1;
+    let fresh = temporary(&layout.segment(number));
+    if recovered.active.is_complete {
+        let file = files.open(&fresh).map_err(damage::io("open", &fresh))?;
+        if let Some(mut next) = Recovered::begun(home, number, file)? {
+            next.cut_tail(&home.counters)?;
+            next.active.base = u64::from(recovered.active.written.offset);
+            next.active.before = Some(Before {
+                file: recovered.active.file,
+                path: recovered.active.path,
+            });
+            // Of both, nothing is known to be durable.
+            next.synced = 0;
+            return Ok(next);
+        }
+    }
+    let removed = files.remove(&fresh).map_err(damage::grow("remove", &fresh));
+    damage::unless_full(removed)?;
+    // Before the segment that it followed becomes another one: what was begun behind that must not
+    // come back.
+    let dir = &layout.segments;
+    files.sync_dir(dir).map_err(damage::io("sync", dir))?;
+    add(&home.counters.syncs, 1);
+    Ok(recovered)
 }
 
 /// Takes the writer's lock and leaves this process's id in it.
@@ -229,7 +269,8 @@ fn parent(dir: &Path) -> &Path {
 
 /// A `create` that was cut off leaves an empty first segment. More than that is somebody's data.
 fn refuse_leftovers(files: &dyn Files, layout: &Layout) -> Result<(), StoreError> {
-    for number in segments(files, layout)? {
+    let (numbers, _) = segments(files, layout)?;
+    for number in numbers {
         let path = layout.segment(number);
         let file = files.open(&path).map_err(damage::io("open", &path))?;
         let length = file.length().map_err(damage::io("measure", &path))?;
@@ -241,16 +282,26 @@ fn refuse_leftovers(files: &dyn Files, layout: &Layout) -> Result<(), StoreError
     Ok(())
 }
 
-/// Returns the numbers of all segments in order, and removes files that were never completed.
-fn segments(files: &dyn Files, layout: &Layout) -> Result<Vec<u32>, StoreError> {
+/// Returns the numbers of all segments in order, and whether one was begun after them. Removes other
+/// files that were never completed.
+fn segments(files: &dyn Files, layout: &Layout) -> Result<(Vec<u32>, bool), StoreError> {
     let dir = &layout.segments;
     let names = files.list(dir).map_err(damage::io("list", dir))?;
+    let numbers = numbers(layout, &names)?;
+    let next = numbers
+        .last()
+        .map(|newest| temporary(&layout.segment(newest + 1)));
+    let mut is_begun = false;
     for name in names.iter().filter(|name| is_temporary(name)) {
         let path = dir.join(name);
+        if Some(&path) == next.as_ref() {
+            is_begun = true;
+            continue;
+        }
         let removed = files.remove(&path).map_err(damage::grow("remove", &path));
         damage::unless_full(removed)?;
     }
-    numbers(layout, &names)
+    Ok((numbers, is_begun))
 }
 
 /// Returns the numbers of the segments among these names, in order.

@@ -28,6 +28,13 @@ pub struct Options {
     /// Within which time a [`Deferred`](irmin_core::Durability::Deferred) commit is synced.
     /// Default: 100 ms.
     pub deferred_interval: Duration,
+    /// How many bytes may be written and not durable before a thread of the store makes them so, even
+    /// if nobody asks for it: then the sync of who asks finds little to do. Default: 4 MiB.
+    pub sync_ahead_bytes: u32,
+    /// By how many bytes the log is extended ahead, with zeros, while durable commits are made: a
+    /// sync then finds the file's length and its blocks on the disk already. The first time when a
+    /// sixteenth of it was committed durably; a close cuts off what is left. 0: never. Default: 1 MiB.
+    pub prepare_bytes: u32,
     /// How many threads may wait for their turn to write; one more gets
     /// [`StoreError::TooManyWriters`](irmin_core::StoreError::TooManyWriters). Default: 1024.
     pub writers_max: usize,
@@ -48,6 +55,8 @@ impl Default for Options {
             cache_bytes: 8 << 20,
             checkpoint_bytes: 256 << 10,
             deferred_interval: Duration::from_millis(100),
+            sync_ahead_bytes: 4 << 20,
+            prepare_bytes: 1 << 20,
             writers_max: 1024,
             map: true,
             files: Arc::new(OsFiles),

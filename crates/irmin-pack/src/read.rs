@@ -101,7 +101,7 @@ impl Log {
         self.commits(segment, &mut entries, (&first, &last), limit, &mut ids)?;
         for segment in sealed.iter() {
             entries.clear();
-            segment.with(|loaded| loaded.tables.commits(range, &mut entries))?;
+            segment.commits(range, &mut entries)?;
             self.commits(
                 segment.number,
                 &mut entries,
@@ -203,7 +203,7 @@ impl Log {
                 break;
             };
             segment = next.number;
-            next.with(|loaded| loaded.tables.candidates(id, &mut numbers))?;
+            next.candidates(id, &mut numbers)?;
         }
         Ok(())
     }
@@ -331,6 +331,12 @@ impl Log {
         let Some(segment) = sealed else {
             return Ok(Found::Absent);
         };
+        if let Some(fresh) = segment.fresh() {
+            let span = fresh.span(place.number)?;
+            return Ok(span.map_or(Found::Absent, |(start, end)| {
+                Found::Written(Arc::clone(&fresh.file), start, end)
+            }));
+        }
         let loaded = segment.loaded()?;
         let Some((start, end)) = loaded.tables.span(place.number)? else {
             return Ok(Found::Absent);

@@ -67,11 +67,14 @@ impl Recovered {
             &home.counters.bytes_scanned,
             u64::from(position.offset - from.offset),
         );
+        // A writer extends the log by zeros ahead of what it writes.
+        let is_blank = position.frames > 0 && scan.is_blank(position.offset)?;
         let last = scanned.last;
         let mut active = Active::new(header, path, file, replay.table, position);
         active.is_marked = matches!(last, None | Some(FrameKind::Close | FrameKind::Checkpoint));
         active.is_complete = last.map_or(was_complete, |last| last == FrameKind::End);
         active.covered = from.offset;
+        active.prepared = if is_blank { end } else { 0 };
         let synced = scanned.synced.max(from.offset);
         active.is_durable_to(synced);
         Ok(Self {
@@ -80,8 +83,37 @@ impl Recovered {
             has_collected: replay.has_collected,
             synced: u64::from(synced),
             end,
-            damage: scanned.damage,
+            damage: scanned.damage.filter(|_| !is_blank),
         })
+    }
+
+    /// Reads a segment that has no name yet; `None` when it has no checkpoint and was never durable.
+    pub(crate) fn begun(
+        home: &Arc<Home>,
+        number: u32,
+        file: Arc<dyn File>,
+    ) -> Result<Option<Self>, StoreError> {
+        let next = match Self::read(home, number, file) {
+            // Not even its header.
+            Err(StoreError::Corrupt { .. }) => return Ok(None),
+            next => next?,
+        };
+        let has_begun = next.active.written.frames > 0;
+        if !has_begun && !next.is_claimed()? {
+            return Ok(None);
+        }
+        Ok(Some(next))
+    }
+
+    fn is_claimed(&self) -> Result<bool, StoreError> {
+        let active = &self.active;
+        let scan = Scan {
+            file: &*active.file,
+            path: &active.path,
+            header: active.header,
+            end: self.end,
+        };
+        scan.is_claimed(active.written.offset)
     }
 
     /// Damage to what was durable is an error; what was never acknowledged as durable may be torn.
@@ -90,14 +122,8 @@ impl Recovered {
             return Ok(());
         };
         let active = &self.active;
-        let scan = Scan {
-            file: &*active.file,
-            path: &active.path,
-            header: active.header,
-            end: self.end,
-        };
         // A segment gets its name after its checkpoint is durable.
-        if active.written.frames == 0 || scan.is_claimed(active.written.offset)? {
+        if active.written.frames == 0 || self.is_claimed()? {
             return Err(damage.clone().at(&active.path));
         }
         Ok(())

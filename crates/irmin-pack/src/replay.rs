@@ -117,10 +117,13 @@ pub(crate) fn sidecar_of(
 ) -> Result<Vec<u8>, StoreError> {
     let path = home.layout.segment(header.number);
     let (replay, scanned) = replay(home, file, &path, header, length)?;
-    let damage = scanned
-        .damage
-        .or_else(|| not_complete(scanned.last, length));
-    if let Some(damage) = damage {
+    let scan = Scan {
+        file,
+        path: &path,
+        header,
+        end: length,
+    };
+    if let Some(damage) = why_incomplete(&scan, &scanned)? {
         return Err(damage.at(&path));
     }
     sidecar::encode(header, scanned.position, true, &replay.table, &replay.refs)
@@ -180,8 +183,16 @@ fn replay(
     Ok((replay, scanned))
 }
 
-/// A complete segment ends with a frame that says so: else its end was lost.
-pub(crate) fn not_complete(last: Option<FrameKind>, length: u32) -> Option<Damage> {
-    (last != Some(FrameKind::End))
-        .then(|| Damage::ends(u64::from(length), "the frame that ends the segment"))
+/// A complete segment ends with a frame that says so: else its end was lost. Nothing but zeros may
+/// follow, which could not be cut off for want of room.
+pub(crate) fn why_incomplete(
+    scan: &Scan<'_>,
+    scanned: &Scanned,
+) -> Result<Option<Damage>, StoreError> {
+    let at = scanned.position.offset;
+    if scanned.last == Some(FrameKind::End) && scan.is_blank(at)? {
+        return Ok(None);
+    }
+    let lost = || Damage::ends(u64::from(scan.end), "the frame that ends the segment");
+    Ok(Some(scanned.damage.clone().unwrap_or_else(lost)))
 }

@@ -60,7 +60,7 @@ pub(crate) struct Scan<'a> {
 /// What follows the frames that are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ahead {
-    /// Nothing, or a part of a frame: perhaps the rest is just being written.
+    /// Nothing, zeros, or a part of a frame: perhaps the rest is just being written.
     Unfinished,
     /// A frame, as its header says.
     Frame,
@@ -171,6 +171,9 @@ impl Scan<'_> {
         self.file
             .read_at(&mut front, offset)
             .map_err(damage::read(self.path, offset))?;
+        if front == [0; FrameHeader::BYTES] {
+            return Ok(Ahead::Unfinished);
+        }
         Ok(
             match FrameHeader::decode(&front, &position.in_segment(self.header)) {
                 None => Ahead::Other,
@@ -178,6 +181,24 @@ impl Scan<'_> {
                 Some(_) => Ahead::Frame,
             },
         )
+    }
+
+    /// Tells whether there is nothing but zeros from `offset` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub(crate) fn is_blank(&self, offset: u32) -> Result<bool, StoreError> {
+        let mut window = Window::default();
+        let mut offset = offset;
+        while offset < self.end {
+            let count = (self.end - offset).min(BLANK_BYTES);
+            let bytes = self.bytes(&mut window, offset, count as usize)?;
+            if bytes.iter().any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            offset += count;
+        }
+        Ok(true)
     }
 
     /// Tells whether a frame after `offset` says that the segment was durable beyond `offset`: then
@@ -293,3 +314,4 @@ struct Window {
 }
 
 const WINDOW_BYTES: usize = 1 << 20;
+const BLANK_BYTES: u32 = 1 << 16;

@@ -3,16 +3,18 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use irmin_core::StoreError;
+use irmin_core::{Id, KindStats, StoreError};
 
 use crate::damage;
 use crate::files::File;
+use crate::fresh::Fresh;
 use crate::home::Home;
 use crate::lock::lock;
 use crate::mapped::Mapped;
 use crate::replay;
+use crate::scan::Scan;
 use crate::segment::SegmentHeader;
-use crate::sidecar::{Meta, Sidecar};
+use crate::sidecar::{Entry, Meta, Sidecar};
 use crate::tables::Tables;
 
 /// A complete segment.
@@ -20,6 +22,8 @@ use crate::tables::Tables;
 pub(crate) struct Sealed {
     pub(crate) number: u32,
     home: Arc<Home>,
+    /// What is in memory of a segment that has no sidecar yet.
+    fresh: Arc<Mutex<Option<Arc<Fresh>>>>,
     loaded: OnceLock<Arc<Loaded>>,
     /// Held while the segment is opened, and while its files are replaced.
     pub(crate) loading: Arc<Mutex<()>>,
@@ -46,6 +50,7 @@ impl Sealed {
         Self {
             number,
             home,
+            fresh: Arc::default(),
             loaded: OnceLock::new(),
             loading: Arc::default(),
             is_sparse: OnceLock::new(),
@@ -55,9 +60,63 @@ impl Sealed {
     /// Returns the same segment, to be opened when it is next needed.
     pub(crate) fn closed(&self) -> Self {
         Self {
+            fresh: Arc::clone(&self.fresh),
             loading: Arc::clone(&self.loading),
             ..Self::new(self.number, Arc::clone(&self.home))
         }
+    }
+
+    /// Has what is in memory serve until [`seal`](Self::seal) is called.
+    #[must_use]
+    pub(crate) fn with_fresh(self, fresh: Fresh) -> Self {
+        *lock(&self.fresh) = Some(Arc::new(fresh));
+        self
+    }
+
+    /// Returns what is in memory of a segment that has no sidecar yet.
+    pub(crate) fn fresh(&self) -> Option<Arc<Fresh>> {
+        match self.loaded.get() {
+            Some(_) => None,
+            None => lock(&self.fresh).clone(),
+        }
+    }
+
+    /// Writes the sidecar of a segment that was completed and is durable by now; keeps it in memory
+    /// when there is no room for it.
+    pub(crate) fn seal(&self) -> Result<(), StoreError> {
+        self.loaded()?;
+        *lock(&self.fresh) = None;
+        Ok(())
+    }
+
+    /// Appends the numbers of the records whose ids begin as this one, last ones first.
+    pub(crate) fn candidates(&self, id: &Id, out: &mut Vec<u32>) -> Result<(), StoreError> {
+        match self.fresh() {
+            Some(fresh) => fresh.candidates(id, out),
+            None => self.with(|loaded| loaded.tables.candidates(id, out)),
+        }
+    }
+
+    /// Appends the entries of commits whose ids begin within a range.
+    pub(crate) fn commits(
+        &self,
+        range: (u32, u32),
+        out: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        match self.fresh() {
+            Some(fresh) => fresh.table.commits(range, out),
+            None => self.with(|loaded| loaded.tables.commits(range, out)),
+        }
+    }
+
+    /// Returns the length of the segment in bytes, and how many objects of each kind it has.
+    pub(crate) fn figures(&self) -> Result<(u32, [KindStats; 4]), StoreError> {
+        if let Some(fresh) = self.fresh() {
+            return Ok((fresh.end.offset, fresh.table.kinds));
+        }
+        let loaded = self.peek()?;
+        let meta = loaded.meta();
+        Ok((meta.covered.offset, meta.kinds))
     }
 
     /// Returns the segment opened. The first time its sidecar is, or the segment is read when the
@@ -102,9 +161,10 @@ impl Sealed {
         if let Some(is_sparse) = self.is_sparse.get() {
             return Ok(*is_sparse);
         }
-        let is_sparse = match self.loaded.get() {
-            Some(loaded) => loaded.meta().segment.is_sparse,
-            None => self.home.open_segment(self.number)?.1.is_sparse,
+        let is_sparse = match (self.loaded.get(), self.fresh()) {
+            (Some(loaded), _) => loaded.meta().segment.is_sparse,
+            (None, Some(fresh)) => fresh.header.is_sparse,
+            (None, None) => self.home.open_segment(self.number)?.1.is_sparse,
         };
         Ok(*self.is_sparse.get_or_init(|| is_sparse))
     }
@@ -116,6 +176,20 @@ impl Sealed {
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
+        if let Some(fresh) = self.fresh() {
+            let bytes = fresh.sidecar()?;
+            self.home.keep_sidecar(&bytes, self.number)?;
+            // A file that cannot be read just now is no reason to stop writing.
+            return match self.load_kept() {
+                Ok(Some(loaded)) => Ok(loaded),
+                _ => self.made(
+                    Arc::clone(&fresh.file),
+                    fresh.header,
+                    fresh.end.offset,
+                    bytes,
+                ),
+            };
+        }
         let attempts = match self.home.may_write {
             true => 1,
             false => READER_ATTEMPTS,
@@ -128,6 +202,17 @@ impl Sealed {
         let (file, header, length) = self.home.open_segment(self.number)?;
         let bytes = replay::sidecar_of(&self.home, &*file, header, length)?;
         self.home.keep_sidecar(&bytes, self.number)?;
+        self.made(file, header, length, bytes)
+    }
+
+    /// Opens the segment with a sidecar that was made just now.
+    fn made(
+        &self,
+        file: Arc<dyn File>,
+        header: SegmentHeader,
+        length: u32,
+        bytes: Vec<u8>,
+    ) -> Result<Loaded, StoreError> {
         let path = self.home.layout.sidecar(self.number);
         let made = || damage::Damage::new(0, "the sidecar that was made", "another one").at(&path);
         let sidecar = Sidecar::open(bytes.into(), header).map_err(|damage| damage.at(&path))?;
@@ -138,11 +223,22 @@ impl Sealed {
     fn load_kept(&self) -> Result<Option<Loaded>, StoreError> {
         let (file, header, length) = self.home.open_segment(self.number)?;
         let sidecar = self.home.sidecar(header)?.and_then(Result::ok);
-        let fits = |meta: &Meta| meta.is_complete && meta.covered.offset == length;
-        match sidecar.filter(|sidecar| fits(&sidecar.meta)) {
-            Some(sidecar) => self.open(file, header, length, sidecar).map(Some),
-            None => Ok(None),
+        let Some(sidecar) = sidecar.filter(|sidecar| sidecar.meta.is_complete) else {
+            return Ok(None);
+        };
+        let path = self.home.layout.segment(self.number);
+        let scan = Scan {
+            file: &*file,
+            path: &path,
+            header,
+            end: length,
+        };
+        let covered = sidecar.meta.covered.offset;
+        if covered > length || !scan.is_blank(covered)? {
+            return Ok(None);
         }
+        self.open(Arc::clone(&file), header, covered, sidecar)
+            .map(Some)
     }
 
     fn open(

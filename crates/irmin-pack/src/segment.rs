@@ -89,8 +89,43 @@ impl SegmentHeader {
 pub(crate) struct NewSegment {
     pub(crate) header: SegmentHeader,
     pub(crate) file: Arc<dyn File>,
-    /// How long the file is; all of it is durable.
+    /// How long the file is.
     pub(crate) length: u32,
+}
+
+/// Makes a segment whose first frame holds all refs, under a temporary name. Nothing of it is
+/// durable.
+pub(crate) fn begin(
+    files: &dyn Files,
+    layout: &Layout,
+    number: u32,
+    refs: &BTreeMap<String, Id>,
+) -> Result<NewSegment, StoreError> {
+    let header = SegmentHeader {
+        number,
+        salt: files.salt(),
+        is_sparse: false,
+    };
+    let bytes = first_bytes(&header, refs)?;
+    let fresh = temporary(&layout.segment(number));
+    match files.remove(&fresh) {
+        // One that was left there must never be taken for the new one.
+        Ok(()) => files
+            .sync_dir(&layout.segments)
+            .map_err(damage::io("sync", &layout.segments))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(damage::grow("remove", &fresh)(error)),
+    }
+    let written = write_file(files, &fresh, &bytes);
+    if written.is_err() {
+        // It may take the room that the next attempt needs. The next open removes it, too.
+        let _ = files.remove(&fresh);
+    }
+    Ok(NewSegment {
+        header,
+        file: written?,
+        length: narrow(bytes.len()),
+    })
 }
 
 /// Makes a segment whose first frame holds all refs. When this returns, the file, its content and
@@ -128,7 +163,13 @@ pub(crate) fn put_file(
     bytes: &[u8],
 ) -> Result<Arc<dyn File>, StoreError> {
     let fresh = temporary(path);
-    let written = write_file(files, path, &fresh, bytes);
+    let written = write_file(files, &fresh, bytes).and_then(|file| {
+        file.sync().map_err(damage::io("sync", &fresh))?;
+        files
+            .rename(&fresh, path)
+            .map_err(damage::grow("rename", &fresh))?;
+        Ok(file)
+    });
     if written.is_err() {
         // It may take the room that the next attempt needs. The next open removes it, too.
         let _ = files.remove(&fresh);
@@ -136,22 +177,13 @@ pub(crate) fn put_file(
     written
 }
 
-fn write_file(
-    files: &dyn Files,
-    path: &Path,
-    fresh: &Path,
-    bytes: &[u8],
-) -> Result<Arc<dyn File>, StoreError> {
+fn write_file(files: &dyn Files, fresh: &Path, bytes: &[u8]) -> Result<Arc<dyn File>, StoreError> {
     let file = files
         .open_or_create(fresh)
         .map_err(damage::grow("create", fresh))?;
     file.truncate(0).map_err(damage::grow("truncate", fresh))?;
     file.write_at(bytes, 0)
         .map_err(damage::grow("write", fresh))?;
-    file.sync().map_err(damage::io("sync", fresh))?;
-    files
-        .rename(fresh, path)
-        .map_err(damage::grow("rename", fresh))?;
     Ok(file)
 }
 

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) syncs: AtomicU64,
+    /// How many bytes were made durable by commits that asked for it.
+    pub(crate) committed: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) bytes_written: AtomicU64,
     pub(crate) reads: AtomicU64,
@@ -20,8 +22,9 @@ impl Counters {
     }
 }
 
-pub(crate) fn add(counter: &AtomicU64, count: u64) {
-    counter.fetch_add(count, Ordering::Relaxed);
+/// Adds to a counter and returns what it was before.
+pub(crate) fn add(counter: &AtomicU64, count: u64) -> u64 {
+    counter.fetch_add(count, Ordering::Relaxed)
 }
 
 pub(crate) fn get(counter: &AtomicU64) -> u64 {

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Deref};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use irmin_core::{
@@ -12,8 +12,10 @@ use irmin_core::{
     VerifyProgress, VerifyReport,
 };
 
+use crate::background::Tasks;
 use crate::bases::Scratch;
 use crate::collect::Collection;
+use crate::damage;
 use crate::files::File;
 use crate::lock::read;
 use crate::log::Log;
@@ -62,6 +64,11 @@ pub(crate) struct Inner {
     pub(crate) queue: Queue,
     pub(crate) sync: SyncPoint,
     pub(crate) deferred: Deferred,
+    pub(crate) tasks: Tasks,
+    /// Held by whoever writes to the newest segment's file beyond the zeros that are there, or cuts it.
+    pub(crate) growing: Mutex<()>,
+    /// Held by whoever gives the newest segment its name.
+    pub(crate) naming: Mutex<()>,
     pub(crate) poison: Poison,
     pub(crate) is_closed: AtomicBool,
     /// The commits that this process keeps from being collected.
@@ -146,8 +153,13 @@ impl PackStore {
     }
 
     fn new(inner: Inner) -> Self {
+        let shared = |weak: &Weak<Inner>| {
+            let mut inner = inner;
+            inner.tasks.set_inner(Weak::clone(weak));
+            inner
+        };
         Self {
-            inner: Arc::new(inner),
+            inner: Arc::new_cyclic(shared),
         }
     }
 }
@@ -206,7 +218,7 @@ impl RefStore for PackStore {
         if outcome == RefOutcome::Applied {
             self.inner.changes.notify();
             match durability {
-                Durability::Sync => self.inner.sync_to(position)?,
+                Durability::Sync => self.inner.sync_commit(position)?,
                 Durability::Deferred => Inner::sync_later(&self.inner, position)?,
                 Durability::None => {}
             }
@@ -216,7 +228,8 @@ impl RefStore for PackStore {
 
     fn sync(&self) -> Result<(), StoreError> {
         let position = read(&self.inner.state).active.log_end();
-        self.inner.sync_to(position)
+        self.inner.sync_to(position)?;
+        damage::unless_full(self.inner.name_segment())
     }
 
     fn changes(&self) -> u64 {

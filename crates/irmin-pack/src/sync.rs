@@ -1,7 +1,8 @@
 //! Who syncs, and who waits for it.
 
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use irmin_core::StoreError;
@@ -13,39 +14,37 @@ use crate::poison::Poison;
 /// first becomes the leader and syncs for all that was written by then.
 #[derive(Debug)]
 pub(crate) struct SyncPoint {
-    progress: Mutex<Progress>,
-    done: Condvar,
+    /// A position in the log: all before is durable.
+    synced: AtomicU64,
+    line: Mutex<Line>,
 }
 
-#[derive(Debug)]
-struct Progress {
-    /// A position in the log: all before is durable.
-    synced: u64,
+#[derive(Debug, Default)]
+struct Line {
     is_running: bool,
+    waiting: Vec<Arc<Waiting>>,
+}
+
+/// A thread that waits. It is woken when it was served, or is to be the next leader: were all woken
+/// after each sync, those that came too late for it would only fight for the lock.
+#[derive(Debug)]
+struct Waiting {
+    position: u64,
+    thread: Thread,
+    is_called: AtomicBool,
 }
 
 impl SyncPoint {
     pub(crate) fn new(synced: u64) -> Self {
         Self {
-            progress: Mutex::new(Progress {
-                synced,
-                is_running: false,
-            }),
-            done: Condvar::new(),
+            synced: AtomicU64::new(synced),
+            line: Mutex::default(),
         }
     }
 
     /// Returns up to where the log is durable.
     pub(crate) fn synced(&self) -> u64 {
-        lock(&self.progress).synced
-    }
-
-    /// Notes that all before `position` is durable.
-    pub(crate) fn advance(&self, position: u64) {
-        let mut progress = lock(&self.progress);
-        progress.synced = progress.synced.max(position);
-        drop(progress);
-        self.done.notify_all();
+        self.synced.load(Ordering::Acquire)
     }
 
     /// Returns when all before `position` is durable. `sync` makes what was written durable and
@@ -56,32 +55,63 @@ impl SyncPoint {
         poison: &Poison,
         sync: &dyn Fn() -> Result<u64, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut progress = lock(&self.progress);
         loop {
-            if progress.synced >= position {
+            if self.synced() >= position {
                 return Ok(());
             }
             poison.check()?;
-            if !progress.is_running {
+            let mut line = lock(&self.line);
+            if self.synced() >= position {
+                return Ok(());
+            }
+            if !line.is_running {
+                line.is_running = true;
                 break;
             }
-            progress = self
-                .done
-                .wait(progress)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waiting = Arc::new(Waiting {
+                position,
+                thread: thread::current(),
+                is_called: AtomicBool::new(false),
+            });
+            line.waiting.push(Arc::clone(&waiting));
+            drop(line);
+            while !waiting.is_called.load(Ordering::Acquire) {
+                thread::park();
+            }
         }
-        progress.is_running = true;
-        drop(progress);
         let reached = poison.note(sync());
-        let mut progress = lock(&self.progress);
-        progress.is_running = false;
-        if let Ok(reached) = reached {
-            progress.synced = progress.synced.max(reached);
-        }
-        drop(progress);
-        self.done.notify_all();
+        self.hand_over(reached.as_ref().ok());
         reached.map(|_| ())
     }
+
+    /// Calls those who are served, and one who is to lead next; all of them when nobody is served.
+    fn hand_over(&self, reached: Option<&u64>) {
+        let mut line = lock(&self.line);
+        line.is_running = false;
+        let mut called: Vec<_>;
+        match reached {
+            None => called = std::mem::take(&mut line.waiting),
+            Some(&reached) => {
+                self.synced.fetch_max(reached, Ordering::Release);
+                let is_served = |waiting: &mut Arc<Waiting>| waiting.position <= reached;
+                called = Vec::with_capacity(line.waiting.len());
+                // First of all, as the disk has nothing to do until then.
+                called.extend(next_leader(&mut line.waiting, reached));
+                called.extend(line.waiting.extract_if(.., is_served));
+            }
+        }
+        drop(line);
+        for waiting in called {
+            waiting.is_called.store(true, Ordering::Release);
+            waiting.thread.unpark();
+        }
+    }
+}
+
+fn next_leader(waiting: &mut Vec<Arc<Waiting>>, reached: u64) -> Option<Arc<Waiting>> {
+    let is_left = |waiting: &Arc<Waiting>| waiting.position > reached;
+    let index = waiting.iter().position(is_left)?;
+    Some(waiting.remove(index))
 }
 
 /// The alarm clock of deferred commits, and the thread that waits for it.

@@ -14,7 +14,7 @@ use crate::lock::{lock, read};
 use crate::log::Log;
 use crate::older::missing;
 use crate::place::Place;
-use crate::replay::not_complete;
+use crate::replay::why_incomplete;
 use crate::scan::{self, Position, Scan, Visit};
 use crate::segment::SegmentHeader;
 use crate::sidecar::{Entry, Sidecar, prefix};
@@ -31,6 +31,10 @@ impl Inner {
         // Writers wait: what they do would look like damage half way.
         let _turn = self.queue.enter(usize::MAX)?;
         let _writer = lock(&self.writer);
+        // What has no name yet is not found.
+        if self.poison.check().is_ok() {
+            self.settle()?;
+        }
         self.log.verify(progress)
     }
 }
@@ -45,7 +49,8 @@ impl Log {
         numbers.push(state.active.header.number);
         let refs = state.refs.clone();
         // A handle that only reads looks at what it has followed: more may just be written.
-        let followed = (!self.home.may_write).then(|| Arc::clone(&state.active.file));
+        let is_read = !self.home.may_write || state.active.before.is_some();
+        let followed = is_read.then(|| Arc::clone(&state.active.file));
         let newest_end = state.active.written.offset;
         drop(state);
         let mut verifier = Verifier {
@@ -190,13 +195,15 @@ impl Verifier<'_> {
         let scanned = scan.run(Position::START, &mut reading)?;
         let seen = reading.seen;
         self.report.bytes += u64::from(end);
-        let is_damaged = scanned.damage.is_some() || !seen.lost.is_empty();
-        let lost_end = not_complete(scanned.last, end).filter(|_| !is_newest);
-        if let Some(damage) = scanned.damage.or(lost_end) {
-            self.report.problems.push(damage.at(&path));
-        }
-        // A sidecar cannot be compared with what cannot be read.
+        let damage = match is_newest {
+            true => scanned.damage,
+            false => why_incomplete(&scan, &scanned)?,
+        };
+        let is_damaged = damage.is_some() || !seen.lost.is_empty();
+        let problem = damage.map(|damage| damage.at(&path));
+        self.report.problems.extend(problem);
         if is_damaged {
+            // A sidecar cannot be compared with what cannot be read.
             return Ok(());
         }
         self.sidecar(header, &seen, scanned.position, is_newest)
@@ -347,10 +354,12 @@ fn is_of_files(error: &StoreError) -> bool {
 /// Compares a sidecar with the segment, as far as it covers it.
 fn compare(sidecar: &Sidecar, seen: &Seen, end: Position, is_newest: bool) -> Result<(), Damage> {
     sidecar.check()?;
+    // One that was written when the segment was the last; it is made again when it is needed.
+    let is_part = is_newest || !sidecar.meta.is_complete;
     let covered = sidecar.meta.covered;
     let records = covered.records as usize;
     let wrong = |what: &str| Err(Damage::new(0, what, "other ones"));
-    if covered.offset > end.offset || !is_newest && covered != end {
+    if covered.offset > end.offset || !is_part && covered != end {
         return wrong("the positions of the segment");
     }
     if Some(&*sidecar.offsets()?) != seen.offsets.get(..records) {

@@ -1,20 +1,15 @@
 //! Appending objects and ref edits, and making them durable.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::MutexGuard;
 
 use irmin_core::{Key, Object, RefEdit, RefOutcome, StoreError};
 
-use crate::active::Active;
 use crate::bases::Scratch;
 use crate::damage;
 use crate::frame::FrameKind;
 use crate::lock::{lock, read, write};
 use crate::place::{Place, narrow64};
 use crate::record;
-use crate::scan::Position;
-use crate::segment;
-use crate::sidecar;
 use crate::stats::add;
 use crate::store::Inner;
 
@@ -77,97 +72,6 @@ impl Inner {
         Ok((RefOutcome::Applied, read(&self.state).active.log_end()))
     }
 
-    /// Returns when the log is durable up to `position`. At most one sync, shared with all who wait.
-    pub(crate) fn sync_to(&self, position: u64) -> Result<(), StoreError> {
-        self.sync.wait(position, &self.poison, &|| {
-            let state = read(&self.state);
-            let active = &state.active;
-            let (file, path, end) = (
-                Arc::clone(&active.file),
-                active.path.clone(),
-                active.log_end(),
-            );
-            drop(state);
-            add(&self.counters.syncs, 1);
-            file.sync().map_err(damage::io("sync", &path))?;
-            let active = &read(&self.state).active;
-            if Arc::ptr_eq(&active.file, &file) {
-                active.is_durable_to(narrow64(end - active.base));
-            }
-            Ok(end)
-        })
-    }
-
-    /// Has the log synced within the interval of the options.
-    pub(crate) fn sync_later(this: &Arc<Self>, position: u64) -> Result<(), StoreError> {
-        let start = || {
-            let inner = Arc::clone(this);
-            std::thread::Builder::new()
-                .name("irmin-pack-sync".to_owned())
-                .spawn(move || {
-                    while inner.deferred.wait() {
-                        let end = read(&inner.state).active.log_end();
-                        // A failure poisons the handle, which tells the next writer.
-                        let _ = inner.sync_to(end);
-                    }
-                })
-        };
-        // Without a thread there is no later.
-        match this.deferred.set(this.options.deferred_interval, &start) {
-            Ok(()) => Ok(()),
-            Err(_) => this.sync_to(position),
-        }
-    }
-
-    /// Does what a clean close does, once.
-    pub(crate) fn close(&self) -> Result<(), StoreError> {
-        if self.is_closed.swap(true, Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.deferred.stop();
-        let _turn = self.queue.enter(usize::MAX)?;
-        let _writer = lock(&self.writer);
-        self.poison.check()?;
-        let written = self.write_pending();
-        if matches!(written, Ok(()) | Err(StoreError::Full { .. })) {
-            // Without room for what is pending, what was committed is made durable nonetheless.
-            self.mark_closed()?;
-        }
-        written
-    }
-
-    fn write_pending(&self) -> Result<(), StoreError> {
-        if read(&self.state).active.pending_bytes() == 0 {
-            return Ok(());
-        }
-        self.write_frame(FrameKind::Objects, &[])
-    }
-
-    /// Makes all durable and notes that the store was closed in order, if there is room for that.
-    fn mark_closed(&self) -> Result<(), StoreError> {
-        let (end, position, covered, is_marked, is_complete) = {
-            let active = &read(&self.state).active;
-            let (written, covered) = (active.written, active.covered);
-            let (is_marked, is_complete) = (active.is_marked, active.is_complete);
-            (active.log_end(), written, covered, is_marked, is_complete)
-        };
-        if is_marked {
-            return Ok(());
-        }
-        self.sync_to(end)?;
-        if is_complete {
-            return Ok(());
-        }
-        if read(&self.state).active.pending_bytes() == 0 {
-            // Not synced itself: without it, only the proof that all before was durable is lost.
-            damage::unless_full(self.write_frame(FrameKind::Close, &[]))?;
-        }
-        if position.offset - covered > self.options.checkpoint_bytes {
-            damage::unless_full(self.write_sidecar(position, false))?;
-        }
-        Ok(())
-    }
-
     fn append(&self, object: &Object<'_>, scratch: &mut Scratch) -> Result<Place, StoreError> {
         self.make_room(record::length_max(object))?;
         self.write_if_full()?;
@@ -224,52 +128,6 @@ impl Inner {
         self.roll()
     }
 
-    /// Completes the newest segment and begins the next. Four syncs.
-    pub(crate) fn roll(&self) -> Result<(), StoreError> {
-        if !read(&self.state).active.is_complete {
-            self.write_frame(FrameKind::End, &[])?;
-        }
-        self.next_segment()
-    }
-
-    /// Goes on to the next segment after the frame that ends the newest one was written.
-    pub(crate) fn next_segment(&self) -> Result<(), StoreError> {
-        let (end, position, covered) = {
-            let active = &read(&self.state).active;
-            (active.log_end(), active.written, active.covered)
-        };
-        self.sync_to(end)?;
-        if covered < position.offset {
-            damage::unless_full(self.write_sidecar(position, true))?;
-        }
-        self.begin_segment()
-    }
-
-    /// Begins the segment after the newest one, which is complete and durable.
-    fn begin_segment(&self) -> Result<(), StoreError> {
-        let state = read(&self.state);
-        let number = state.active.header.number;
-        let refs = state.refs.clone();
-        let sealed = Arc::clone(&state.sealed);
-        let base = state.active.log_end();
-        drop(state);
-        let new = segment::create(&*self.options.files, &self.layout, number + 1, &refs);
-        let new = self.poison.note(new)?;
-        add(&self.counters.syncs, 2);
-        self.counters.wrote(new.length as usize);
-        let length = u64::from(new.length);
-        let mut sealed = sealed.to_vec();
-        sealed.push(Arc::new(self.sealed(number)));
-        let mut active = Active::fresh(new, self.layout.segment(number + 1));
-        active.base = base;
-        let mut state = write(&self.state);
-        state.sealed = Arc::new(sealed);
-        state.active = active;
-        drop(state);
-        self.sync.advance(base + length);
-        Ok(())
-    }
-
     /// Writes the pending records and the edits as one frame. One write. Called by the holder of
     /// the writer's lock.
     ///
@@ -282,6 +140,7 @@ impl Inner {
         if is_complete {
             self.next_segment()?;
         }
+        self.tick()?;
         if is_ragged {
             self.cut_rest()?;
         }
@@ -291,7 +150,9 @@ impl Inner {
         let synced = narrow64(synced.saturating_sub(base));
         let kept = state.active.finish(kind, edits, synced);
         drop(state);
+        let growing = self.growing();
         if let Err(error) = self.poison.note(self.write_finished()) {
+            drop(growing);
             if matches!(error, StoreError::Full { .. }) {
                 let mut state = write(&self.state);
                 state.active.unfinish(kept);
@@ -310,7 +171,22 @@ impl Inner {
                 None => state.refs.remove(&edit.name),
             };
         }
+        let unsynced = state.active.log_end().saturating_sub(self.sync.synced());
+        drop(state);
+        drop(growing);
+        if unsynced >= u64::from(self.options.sync_ahead_bytes) {
+            self.want_work()?;
+        }
         Ok(())
+    }
+
+    /// Keeps zeros from being written where the next frame will be, and the file from being cut.
+    fn growing(&self) -> Option<MutexGuard<'_, ()>> {
+        let is_within = {
+            let active = &read(&self.state).active;
+            active.written.offset as usize + active.pending_bytes() <= active.prepared as usize
+        };
+        (!is_within).then(|| lock(&self.growing))
     }
 
     fn write_finished(&self) -> Result<(), StoreError> {
@@ -327,6 +203,7 @@ impl Inner {
 
     /// Cuts off what follows the last frame: the front of one for which there was no room. One sync.
     fn cut_rest(&self) -> Result<(), StoreError> {
+        let _growing = lock(&self.growing);
         let cut = || {
             let active = &read(&self.state).active;
             let length = u64::from(active.written.offset);
@@ -339,29 +216,9 @@ impl Inner {
         };
         add(&self.counters.syncs, 1);
         self.poison.note(cut())?;
-        write(&self.state).active.is_ragged = false;
-        Ok(())
-    }
-
-    /// Writes the newest segment's sidecar up to a position that is durable.
-    fn write_sidecar(&self, covered: Position, is_complete: bool) -> Result<(), StoreError> {
-        let (header, bytes) = {
-            let state = read(&self.state);
-            let active = &state.active;
-            let bytes = sidecar::encode(
-                active.header,
-                covered,
-                is_complete,
-                &active.table,
-                &state.refs,
-            )?;
-            (active.header, bytes)
-        };
-        let result = sidecar::write(&*self.options.files, &self.layout, &bytes, header.number);
-        self.poison.note(result)?;
-        add(&self.counters.syncs, 1);
-        self.counters.wrote(bytes.len());
-        write(&self.state).active.covered = covered.offset;
+        let active = &mut write(&self.state).active;
+        active.is_ragged = false;
+        active.prepared = 0;
         Ok(())
     }
 }
@@ -385,7 +242,7 @@ fn check_limit(bytes: usize, what: &str) -> Result<(), StoreError> {
 /// stored again, and collection removes it.
 const SEGMENTS_SEARCHED: usize = 4;
 /// A segment's offsets have 32 bits. A segment of this size and a frame or two beyond fit in.
-const SEGMENT_BYTES_MAX: u32 = 1 << 30;
+pub(crate) const SEGMENT_BYTES_MAX: u32 = 1 << 30;
 /// What one object, or the names of one commit, may take.
 const FRAME_BYTES_MAX: usize = 1 << 28;
 /// The format has 24 bits for the number of records in a frame.

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use irmin_pack::{File, Files, Map};
+use irmin_pack::{Background, File, Files, Map};
 
 use crate::disk::{Disk, Operation};
 
@@ -13,6 +14,8 @@ use crate::disk::{Disk, Operation};
 pub struct CrashFs {
     disk: Arc<Mutex<Disk>>,
     gate: Arc<Gate>,
+    /// After how many frames a store does what nobody waits for.
+    frames_later: Arc<AtomicU32>,
 }
 
 /// Where syncs wait while they are paused.
@@ -48,6 +51,7 @@ impl From<Disk> for CrashFs {
         Self {
             disk: Arc::new(Mutex::new(disk)),
             gate: Arc::default(),
+            frames_later: Arc::default(),
         }
     }
 }
@@ -146,6 +150,11 @@ impl CrashFs {
     /// Lets the syncs that wait go on.
     pub fn resume_syncs(&self) {
         self.gate.set_closed(false);
+    }
+
+    /// Lets a store do what nobody waits for after so many more frames, and not at once.
+    pub fn set_frames_later(&self, frames: u32) {
+        self.frames_later.store(frames, Ordering::Relaxed);
     }
 
     /// Returns how many syncs of files were done or failed.
@@ -337,6 +346,10 @@ impl Files for CrashFs {
         let mut disk = self.disk();
         disk.salt += 1;
         disk.salt
+    }
+
+    fn background(&self) -> Background {
+        Background::Frames(self.frames_later.load(Ordering::Relaxed))
     }
 }
 

@@ -334,9 +334,21 @@ fn pack_stores() -> Result<Vec<Seed>, Box<dyn std::error::Error>> {
     let sidecar = fs::read(golden.join("00000001.idx"))?;
     let checkpoint = frame(3, b"", b"");
     let frames = [checkpoint, frame(2, RECORD, CHANGES), frame(4, b"", b"")].concat();
+    // A node of thirty bytes, and others that are made from it and from one another.
+    let node = [&b"\xf2\x01"[..], &[b'a'; 30]].concat();
+    let changed = b"\x24\x92\x04\x1e\x0a\x04xy";
+    let longer = b"\x34\xa2\x04\x20\x05\x07\x01xyz";
+    let differences = [
+        frame(3, b"", b""),
+        frame(1, &node, b""),
+        frame(1, changed, b""),
+        frame(2, longer, b"\x01\x01m\x02\x00"),
+    ];
+    let differences = differences.concat();
     let with_sidecar = |count| [&[2, count][..], &frames, &sidecar].concat();
     Ok(vec![
         ("frames", [&[0, 3][..], &frames].concat()),
+        ("differences", [&[0, 4][..], &differences].concat()),
         ("no-frame", vec![0, 0]),
         ("files", [&[1][..], &pieces(&[segment]), &sidecar].concat()),
         ("sidecar", with_sidecar(3)),

@@ -12,6 +12,8 @@ use crate::input::Input;
 const SALT: u64 = 5;
 const SEGMENT: u32 = 1;
 const SEGMENT_HEADER_BYTES: usize = 32;
+/// Where a frame says how many records it has.
+const RECORDS_AT: usize = 5;
 
 /// The front of a sidecar: two checksums at its end, the first of all that follows it.
 const SIDECAR_HEADER_BYTES: usize = 120;
@@ -79,6 +81,7 @@ fn write(disk: &CrashFs, path: &Path, bytes: &[u8]) {
         .and_then(|()| disk.open_or_create(path));
     let file = file.expect("nothing fails unless told to");
     file.write_at(bytes, 0).expect("nothing fails");
+    file.sync().expect("nothing fails");
 }
 
 /// Builds a segment of up to 255 frames.
@@ -99,9 +102,10 @@ fn frames(input: &mut Input<'_>) -> Vec<u8> {
     };
     for _ in 0..input.byte() {
         place.offset = u32::try_from(bytes.len()).expect("the input is short");
-        bytes.extend(next_frame(input, &place));
+        let frame = next_frame(input, &place);
         place.frame += 1;
-        place.record += 1;
+        place.record += u32::from(frame[RECORDS_AT] > 0);
+        bytes.extend(frame);
     }
     bytes
 }

@@ -201,8 +201,8 @@ impl Bucket {
 
     /// Returns the directory link of an entry for changing what is below.
     pub(super) fn dir_mut(&mut self, suffix: &[u8]) -> Option<&mut Arc<Link>> {
-        let sub = self.by_ref().find(suffix)?.sub_index;
-        match self.subs.get_mut(sub?) {
+        let sub = self.by_ref().find_sub(suffix)?;
+        match self.subs.get_mut(sub) {
             Some(Sub::Dir(link)) => Some(link),
             _ => None,
         }

@@ -17,8 +17,8 @@ pub(crate) type Store = Option<Arc<dyn ObjectStore>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     node: OnceLock<Node>,
-    /// Which node that is, unless it was made or changed in memory.
-    stored: Option<(Id, Place)>,
+    /// Which node that is: set once a store has it, to the first store to have it.
+    stored: OnceLock<(Id, Place)>,
 }
 
 /// A pointer to a node, seen where it lies: a [`Link`], or one of an inner node's children.
@@ -37,7 +37,7 @@ pub(super) struct LinkMut<'a> {
 /// What a pointer knows of a node that is as a store has it.
 #[derive(Clone, Copy)]
 enum Known<'a> {
-    Root(Option<&'a (Id, Place)>),
+    Root(&'a OnceLock<(Id, Place)>),
     Child(Option<&'a Links>, u8),
 }
 
@@ -81,10 +81,10 @@ impl Link {
     }
 
     /// Points to a stored node, to be loaded when needed.
-    pub(crate) const fn stored(id: Id, place: Place) -> Self {
+    pub(crate) fn stored(id: Id, place: Place) -> Self {
         Self {
             node: OnceLock::new(),
-            stored: Some((id, place)),
+            stored: OnceLock::from((id, place)),
         }
     }
 
@@ -92,7 +92,7 @@ impl Link {
     pub(super) fn new(node: Node) -> Self {
         Self {
             node: OnceLock::from(node),
-            stored: None,
+            stored: OnceLock::new(),
         }
     }
 
@@ -100,14 +100,7 @@ impl Link {
     pub(super) const fn by_ref(&self) -> LinkRef<'_> {
         LinkRef {
             node: &self.node,
-            known: Known::Root(self.stored.as_ref()),
-        }
-    }
-
-    const fn by_mut(&mut self) -> LinkMut<'_> {
-        LinkMut {
-            node: &mut self.node,
-            known: Known::Root(self.stored.as_ref()),
+            known: Known::Root(&self.stored),
         }
     }
 
@@ -119,7 +112,11 @@ impl Link {
 
     /// Returns the node for changing it: unshared, its id forgotten.
     pub(super) fn node_mut(&mut self, store: &Store) -> Result<&mut Node> {
-        self.by_mut().node_mut(store)
+        self.node(store)?;
+        let place = self.stored.take().map(|(_, place)| place);
+        let node = self.node.get_mut().expect("because it was just loaded");
+        node.will_change(place);
+        Ok(node)
     }
 
     pub(super) fn known_id(&self) -> Option<Id> {
@@ -151,10 +148,7 @@ impl<'a> LinkRef<'a> {
     }
 
     pub(super) fn known_id(self) -> Option<Id> {
-        match self.origin() {
-            Some(origin) => origin.id(),
-            None => self.known.id(),
-        }
+        self.known.id().or_else(|| self.origin()?.id())
     }
 
     /// Returns the key, if the given store is known to have the node.
@@ -164,11 +158,28 @@ impl<'a> LinkRef<'a> {
         Some(Key { id, locator })
     }
 
+    /// Tells whether the given store is known to have the node.
+    pub(super) fn is_in(self, store: StoreId) -> bool {
+        let place = self.known.place().or_else(|| self.origin()?.place());
+        place.is_some_and(|place| place.store == store)
+    }
+
     /// Returns the id and the place, if any store has the node.
     pub(super) fn place(self) -> Option<(Id, Place)> {
-        match self.origin() {
-            Some(origin) => Some((origin.id()?, origin.place()?)),
-            None => Some((self.known.id()?, self.known.place()?)),
+        match (self.known.id(), self.known.place()) {
+            (Some(id), Some(place)) => Some((id, place)),
+            _ => {
+                let origin = self.origin()?;
+                Some((origin.id()?, origin.place()?))
+            }
+        }
+    }
+
+    /// Notes that a store has the node.
+    pub(super) fn set_stored(self, id: Id, place: Place) {
+        if let Known::Root(stored) = self.known {
+            // The first place is kept: it is as good as another.
+            let _first = stored.set((id, place));
         }
     }
 
@@ -193,8 +204,23 @@ impl<'a> LinkRef<'a> {
 
     #[cold]
     fn load(self, store: &Store) -> Result<&'a Node> {
-        load_all(store, &[self])?;
-        self.node.get().ok_or_else(|| self.missing())
+        let store = store.as_ref().ok_or_else(|| self.missing())?;
+        let own = store.store_id();
+        let key = self.key_for(own);
+        let mut loaded = None;
+        store.get_many(&[key], &mut |_, stored| {
+            loaded = stored.map(|stored| Node::decode(key.id, own, stored));
+        })?;
+        let node = loaded.ok_or_else(|| self.missing())??;
+        // Another thread may have been faster.
+        Ok(self.node.get_or_init(|| node))
+    }
+
+    /// Returns the key to ask a store for: a node that another store has may be here too, at
+    /// another place.
+    fn key_for(self, store: StoreId) -> Key {
+        let id = || self.known_id().unwrap_or(Id::NULL);
+        self.key_in(store).unwrap_or_else(|| id().into())
     }
 
     fn missing(self) -> Error {
@@ -258,14 +284,14 @@ impl<'a> LinkMut<'a> {
 impl Known<'_> {
     fn id(self) -> Option<Id> {
         match self {
-            Self::Root(stored) => stored.map(|(id, _)| *id),
+            Self::Root(stored) => stored.get().map(|(id, _)| *id),
             Self::Child(links, branch) => links.and_then(|links| links.id(branch)),
         }
     }
 
     fn place(self) -> Option<Place> {
         match self {
-            Self::Root(stored) => stored.map(|(_, place)| *place),
+            Self::Root(stored) => stored.get().map(|(_, place)| *place),
             Self::Child(links, branch) => links.map(|links| links.place(branch)),
         }
     }
@@ -282,14 +308,7 @@ pub(super) fn load_all(store: &Store, links: &[LinkRef<'_>]) -> Result<()> {
     };
     let store = store.as_ref().ok_or_else(|| first.missing())?;
     let own = store.store_id();
-    // A node that another store has may be here too, at another place.
-    let keys: Vec<Key> = missing
-        .iter()
-        .map(|link| {
-            link.key_in(own)
-                .unwrap_or_else(|| link.known_id().unwrap_or(Id::NULL).into())
-        })
-        .collect();
+    let keys: Vec<Key> = missing.iter().map(|link| link.key_for(own)).collect();
     let mut failure = None;
     store.get_many(&keys, &mut |index, stored| {
         let id = keys[index].id;

@@ -5,7 +5,7 @@
 //! differences, whatever the size of the trees. Nothing is allocated for a node but a place in the
 //! list of what is pending, and nothing at all for what is equal.
 
-use std::iter::Peekable;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::branches::Child;
@@ -294,10 +294,11 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
         for (index, side) in item.sides.iter().enumerate() {
             let Some(side) = side else { continue };
             if let Seen::Bucket(bucket) = side.link.node(&self.trees[index].store)?.see() {
-                lists[index] = Some(bucket.slots().map(|slot| (slot.suffix, slot)).peekable());
+                lists[index] = Some(bucket.slots().map(|slot| (slot.suffix, slot)));
             }
         }
-        while let Some((suffix, slots)) = next_row(&mut lists) {
+        let mut rows = Lists::new(lists);
+        while let Some((suffix, slots)) = rows.next() {
             if self
                 .visitor
                 .matters(|left, right| same_slot(&slots, left, right))
@@ -319,9 +320,10 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
             let mut name = self.name.clone();
             name.truncate(item.halves - side.skipped);
             let list = all_slots(side.link, &self.trees[index].store, name)?;
-            lists[index] = Some(list.into_iter().peekable());
+            lists[index] = Some(list.into_iter());
         }
-        while let Some((name, slots)) = next_row(&mut lists) {
+        let mut rows = Lists::new(lists);
+        while let Some((name, slots)) = rows.next() {
             self.compare(item.dir, &name, slots)?;
         }
         Ok(())
@@ -392,17 +394,43 @@ fn shared_prefix<const K: usize>(prefixes: &[Option<&[u8]>; K]) -> usize {
     })
 }
 
-/// Takes the smallest name from lists in order, with what each list has of it.
-fn next_row<'a, N: Ord + Clone, const K: usize>(
-    lists: &mut [Option<Peekable<impl Iterator<Item = (N, Slot<'a>)>>>; K],
-) -> Option<(N, [Option<Slot<'a>>; K])> {
-    let peeked = lists.iter_mut().flatten().filter_map(Peekable::peek);
-    let name = peeked.map(|(name, _)| name).min()?.clone();
-    let slots = std::array::from_fn(|index| {
-        let list = lists[index].as_mut()?;
-        list.next_if(|entry| entry.0 == name).map(|entry| entry.1)
-    });
-    Some((name, slots))
+/// Entries of several trees in the order of their names, read side by side.
+struct Lists<I, T, const K: usize> {
+    lists: [Option<I>; K],
+    heads: [Option<T>; K],
+}
+
+impl<'a, N: Ord, I: Iterator<Item = (N, Slot<'a>)>, const K: usize> Lists<I, (N, Slot<'a>), K> {
+    fn new(mut lists: [Option<I>; K]) -> Self {
+        let heads = std::array::from_fn(|index| lists[index].as_mut()?.next());
+        Self { lists, heads }
+    }
+
+    /// Takes the smallest name, with what each tree has of it.
+    fn next(&mut self) -> Option<(N, [Option<Slot<'a>>; K])> {
+        // The trees that have it: mostly all, so that each pair of names is compared once.
+        let mut first: Option<&N> = None;
+        let mut has = [false; K];
+        for index in 0..K {
+            let Some((name, _)) = &self.heads[index] else {
+                continue;
+            };
+            let order = first.map_or(Ordering::Less, |first| name.cmp(first));
+            if order == Ordering::Less {
+                has = [false; K];
+                first = Some(name);
+            }
+            has[index] = order != Ordering::Greater;
+        }
+        let mut found = None;
+        let slots = std::array::from_fn(|index| {
+            let list = self.lists[index].as_mut().filter(|_| has[index])?;
+            let (name, slot) = std::mem::replace(&mut self.heads[index], list.next())?;
+            found = Some(name);
+            Some(slot)
+        });
+        Some((found?, slots))
+    }
 }
 
 /// Returns all entries of a part of a directory with their names, in order; `name` leads to it.

@@ -194,17 +194,14 @@ pub(crate) fn node_links(bytes: &Bytes) -> Result<Vec<Id>, DecodeError> {
     Ok(ids)
 }
 
-/// Returns the keys that a store has for what a node points to, in the order of its encoding.
-pub(super) fn link_keys(node: &Node, store: StoreId) -> Vec<Key> {
-    let mut keys = Vec::with_capacity(node.refs());
+/// Appends the keys that a store has for what a node points to, in the order of its encoding.
+pub(super) fn put_link_keys(keys: &mut Vec<Key>, node: &Node, store: StoreId) {
     node.for_each_ref(&mut |target| {
-        let (known, id) = match target {
-            Ref::Node(link) => (link.key_in(store), link.known_id()),
-            Ref::Blob(cell) => (cell.key_in(store), Some(cell.id)),
-        };
-        keys.extend(known.or(id.map(Key::from)));
+        keys.extend(match target {
+            Ref::Node(link) => link.key_in(store).or_else(|| Some(link.known_id()?.into())),
+            Ref::Blob(cell) => cell.key_in(store).or(Some(cell.id.into())),
+        });
     });
-    keys
 }
 
 /// What a node points to.

@@ -42,6 +42,12 @@ impl Origin {
         self.stored.get().map(|(place, _)| *place)
     }
 
+    /// Returns the first store to have the node as it is, and the encoding that is kept here.
+    pub(super) fn encoding(&self) -> Option<(StoreId, &Bytes)> {
+        let (place, encoding) = self.stored.get()?;
+        Some((place.store, encoding.as_ref()?))
+    }
+
     /// Notes that the node was stored.
     pub(super) fn set_stored(&self, place: Place, encoding: Option<Bytes>) {
         // The first place is kept: it is as good as another.

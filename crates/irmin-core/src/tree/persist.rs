@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::blob::{Blob, BlobCell, Data, Mode, encode_blob};
 use super::link::{Link, LinkRef, Place, Store, load_all};
-use super::node::{Node, Ref, link_keys};
+use super::node::{Node, Ref, put_link_keys};
 use super::origin::Stored;
 use super::{Tree, chunks};
 use crate::error::{Error, Result};
@@ -53,7 +53,8 @@ pub(crate) struct Staged<'a> {
 /// Hashes what a store does not have of a tree, and stores it but for the last few nodes.
 pub(super) fn stage<'a>(tree: &'a Tree, store: &'a dyn ObjectStore) -> Result<Staged<'a>> {
     let mut batch = Batch::new(store);
-    let done = |link: LinkRef<'_>| link.key_in(batch.target).is_some();
+    let target = batch.target;
+    let done = |link: LinkRef<'_>| link.is_in(target);
     let root = tree.root.by_ref();
     let levels = Levels::of(root, &tree.store, &done)?;
     for level in levels.upwards() {
@@ -179,6 +180,7 @@ struct Batch<'a> {
 }
 
 struct Pending<'a> {
+    link: LinkRef<'a>,
     node: &'a Node,
     id: Id,
     bytes: Bytes,
@@ -191,8 +193,8 @@ impl<'a> Batch<'a> {
         Self {
             store,
             target: store.store_id(),
-            nodes: Vec::new(),
-            links: Vec::new(),
+            nodes: Vec::with_capacity(8),
+            links: Vec::with_capacity(64),
             bytes: 0,
             last: None,
         }
@@ -206,7 +208,7 @@ impl<'a> Batch<'a> {
             self.put(None)?;
         }
         for link in level {
-            if let (None, Some(node)) = (link.key_in(self.target), link.loaded()) {
+            if let (false, Some(node)) = (link.is_in(self.target), link.loaded()) {
                 self.add(*link, node);
             }
             if self.bytes >= BATCH_BYTES {
@@ -222,8 +224,9 @@ impl<'a> Batch<'a> {
         node.set_id(id);
         self.bytes += bytes.len();
         let links = self.links.len();
-        self.links.extend(link_keys(node, self.target));
+        put_link_keys(&mut self.links, node, self.target);
         self.nodes.push(Pending {
+            link,
             node,
             id,
             bytes,
@@ -247,6 +250,7 @@ impl<'a> Batch<'a> {
                 locator: key.locator,
             };
             pending.node.was_stored(pending.id, place, pending.bytes);
+            pending.link.set_stored(pending.id, place);
             self.last = Some(*key);
         }
         self.links.clear();

@@ -22,11 +22,12 @@ pub(crate) struct Slot<'a> {
     pub(super) class: Class,
     pub(super) mode: Mode,
     /// The value's encoding, and where in the bucket's bytes it lies.
-    pub(super) value: &'a [u8],
+    value: &'a [u8],
     pub(super) value_at: usize,
     /// Of an entry that points elsewhere.
-    pub(super) sub_index: Option<usize>,
-    bucket: BucketRef<'a>,
+    sub: Option<&'a Sub>,
+    /// The bucket's bytes, if they can be shared.
+    shared: Option<&'a Bytes>,
 }
 
 impl<'a> BucketRef<'a> {
@@ -71,31 +72,35 @@ impl<'a> BucketRef<'a> {
     #[inline]
     pub(super) fn find(self, suffix: &[u8]) -> Option<Slot<'a>> {
         let rows = self.rows();
-        let mut name_at = HEAD_BYTES + size_of_val(rows);
-        let (mut value_at, mut sub) = (name_at, 0);
-        for (index, row) in rows.iter().enumerate() {
-            let [name_len, tag, value_len] = row.map(usize::from);
-            let name = &self.bytes[name_at..name_at + name_len];
-            // Names that lie together differ at their ends: this spares most comparisons.
-            if name.last() == suffix.last() && name == suffix {
-                value_at += name_at - HEAD_BYTES - size_of_val(rows) + names_len(&rows[index..]);
-                return Some(self.slot(name, *row, value_at, sub));
-            }
-            name_at += name_len;
-            value_at += value_len;
-            sub += usize::from(tag >> 4 != Class::Inline as usize);
+        let names = self.bytes.get(HEAD_BYTES + size_of_val(rows)..)?;
+        let (index, name) = position(rows, names, suffix)?;
+        // From the end: the lengths of the names behind this one need not be looked at.
+        let from_here: usize = rows[index..].iter().map(|row| usize::from(row[2])).sum();
+        let value_at = self.bytes.len() - from_here;
+        Some(self.slot(name, rows[index], value_at, self.sub_index(rows, index)))
+    }
+
+    /// Returns which of the subs the directory or large value is that a name leads to.
+    pub(super) fn find_sub(self, suffix: &[u8]) -> Option<usize> {
+        let rows = self.rows();
+        let names = self.bytes.get(HEAD_BYTES + size_of_val(rows)..)?;
+        let (index, _) = position(rows, names, suffix)?;
+        is_sub(&rows[index]).then(|| self.sub_index(rows, index))
+    }
+
+    /// Returns how many subs come before an entry.
+    #[inline]
+    fn sub_index(self, rows: &[[u8; ROW_BYTES]], index: usize) -> usize {
+        match self.subs.len() {
+            0 => 0,
+            len if len == rows.len() => index,
+            _ => rows[..index].iter().filter(|row| is_sub(row)).count(),
         }
-        None
     }
 
     #[inline]
-    fn slot(
-        self,
-        suffix: &'a [u8],
-        [_, tag, value_len]: [u8; ROW_BYTES],
-        value_at: usize,
-        sub: usize,
-    ) -> Slot<'a> {
+    fn slot(self, suffix: &'a [u8], row: [u8; ROW_BYTES], value_at: usize, sub: usize) -> Slot<'a> {
+        let [_, tag, value_len] = row;
         // Tags were checked when the bucket was decoded.
         let (class, mode) = tag_parts(tag).unwrap_or((Class::Inline, Mode::Normal));
         Slot {
@@ -104,10 +109,39 @@ impl<'a> BucketRef<'a> {
             mode,
             value: &self.bytes[value_at..value_at + usize::from(value_len)],
             value_at,
-            sub_index: (class != Class::Inline).then_some(sub),
-            bucket: self,
+            sub: is_sub(&row).then(|| self.subs.get(sub)).flatten(),
+            shared: self.shared,
         }
     }
+}
+
+/// Tells whether an entry points elsewhere.
+#[inline]
+const fn is_sub(row: &[u8; ROW_BYTES]) -> bool {
+    row[1] >> 4 != Class::Inline as u8
+}
+
+/// Finds the row of a name in the names that lie one after the other.
+#[inline]
+fn position<'a>(
+    rows: &[[u8; ROW_BYTES]],
+    names: &'a [u8],
+    sought: &[u8],
+) -> Option<(usize, &'a [u8])> {
+    let last = sought.last().copied().unwrap_or_default();
+    let mut end = 0;
+    for (index, row) in rows.iter().enumerate() {
+        let len = usize::from(row[0]);
+        end += len;
+        // Names that lie together differ at their ends: this spares most comparisons.
+        let is_like = len == sought.len() && names.get(end.wrapping_sub(1)) == Some(&last);
+        if (is_like || sought.is_empty())
+            && let Some(name) = names.get(end - len..end).filter(|name| *name == sought)
+        {
+            return Some((index, name));
+        }
+    }
+    None
 }
 
 fn names_len(rows: &[[u8; ROW_BYTES]]) -> usize {
@@ -117,7 +151,7 @@ fn names_len(rows: &[[u8; ROW_BYTES]]) -> usize {
 impl<'a> Slot<'a> {
     /// Returns the bytes of an inline value, shared with the bucket where that is possible.
     pub(super) fn inline(&self) -> Bytes {
-        match self.bucket.shared {
+        match self.shared {
             Some(bytes) => bytes.slice_ref(self.value),
             None => Bytes::copy_from_slice(self.value),
         }
@@ -129,8 +163,8 @@ impl<'a> Slot<'a> {
     }
 
     #[inline]
-    pub(super) fn sub(&self) -> Option<&'a Sub> {
-        self.bucket.subs.get(self.sub_index?)
+    pub(super) const fn sub(&self) -> Option<&'a Sub> {
+        self.sub
     }
 
     pub(super) fn to_value(self) -> Value {
@@ -162,7 +196,7 @@ impl<'a> Iterator for Slots<'a> {
         self.rows = rest;
         self.name_at = name_end;
         self.value_at += slot.value.len();
-        self.sub += usize::from(slot.class != Class::Inline);
+        self.sub += usize::from(is_sub(row));
         Some(slot)
     }
 }

@@ -1,6 +1,6 @@
 //! Costs that do not depend on the machine.
 
-use irmin_core::{Durability, Id, Key, Kind, ObjectStore, RefStore};
+use irmin_core::{Base, Durability, Id, Key, Kind, Object, ObjectStore, RefStore};
 use irmin_pack::{Options, PackStore};
 
 use crate::{put, set, small_segments};
@@ -34,6 +34,56 @@ fn a_commit_takes_one_write_one_sync_if_durable_and_few_bytes_of_framing() {
         assert_eq!(after.writes - before.writes, 20);
         let framing = (after.bytes_written - before.bytes_written) / 20 - 6 * OBJECT_BYTES as u64;
         assert!(framing <= 90, "{framing} bytes");
+    }
+}
+
+#[test]
+fn what_is_made_from_another_object_takes_what_differs_and_is_read_in_few_steps() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PackStore::create(dir.path(), Options::default()).unwrap();
+    let below: Vec<Key> = (0..200_u8)
+        .map(|n| put(&store, Kind::Blob, &[n; 9], &[]))
+        .collect();
+    let (mut bytes, mut links) = (vec![7; OBJECT_BYTES], below[..10].to_vec());
+    let mut nodes = vec![(put(&store, Kind::Node, &bytes, &links), bytes.clone())];
+    let before = store.stats().unwrap().pending_bytes;
+    for number in 0..70_u8 {
+        let child = usize::from(number) % 10;
+        let (base, old) = nodes.last().unwrap();
+        bytes[60 + 32 * child..][..32].fill(100 + number);
+        links[child] = below[100 + usize::from(number)];
+        let object = Object {
+            base: base.locator.map(|locator| Base {
+                locator,
+                bytes: old,
+            }),
+            cut: irmin_core::Cut::NONE,
+            id: Id::of(&bytes),
+            kind: Kind::Node,
+            bytes: &bytes,
+            links: &links,
+            generation: 0,
+        };
+        let key = store.put_many(&[object]).unwrap()[0];
+        nodes.push((key, bytes.clone()));
+    }
+    let each = (store.stats().unwrap().pending_bytes - before) / 70;
+    // Every eighth is whole.
+    let most = (7 * 55 + OBJECT_BYTES as u64 + 40) / 8;
+    assert!(each <= most, "{each} bytes");
+    store.close().unwrap();
+    let options = Options {
+        cache_bytes: 0,
+        map: false,
+        ..Options::default()
+    };
+    let store = PackStore::open(dir.path(), options).unwrap();
+    for (key, bytes) in &nodes {
+        let before = store.stats().unwrap().reads;
+        let stored = store.get(key).unwrap().unwrap();
+        assert_eq!(stored.bytes, bytes);
+        assert_eq!(stored.links.iter().flatten().count(), 10);
+        assert!(store.stats().unwrap().reads - before <= 8);
     }
 }
 

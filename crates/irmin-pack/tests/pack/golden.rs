@@ -15,6 +15,8 @@ use crate::{assert_clean, put, set};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1");
 const GOLDEN_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v2");
+/// As the one before, with differences and remnants.
+const GOLDEN_DIFFERENCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/differences");
 
 fn options() -> Options {
     Options {
@@ -116,8 +118,8 @@ fn value(number: u8) -> Vec<u8> {
 /// Commits whose contents were let go, of those that `commit_all` returns.
 const CUT: std::ops::Range<usize> = 0..3;
 
-fn write_golden_2() {
-    let store = Arc::new(PackStore::create(Path::new(GOLDEN_2), options()).unwrap());
+fn write_collected(path: &str) {
+    let store = Arc::new(PackStore::create(Path::new(path), options()).unwrap());
     let ids = commit_all(&Repo::new(Arc::<PackStore>::clone(&store), Env::fixed(0)));
     set(&store, "heads/other", None, Durability::Sync);
     let cut = |id: &Id| Cut {
@@ -131,16 +133,26 @@ fn write_golden_2() {
     let report = store.collect(&collect, &mut |_| ControlFlow::Continue(()));
     assert!(report.unwrap().objects_removed > 0);
     Arc::into_inner(store).unwrap().close().unwrap();
-    fs::remove_file(Path::new(GOLDEN_2).join("lock")).unwrap();
+    fs::remove_file(Path::new(path).join("lock")).unwrap();
 }
 
 #[test]
 fn a_store_of_format_2_with_gaps_and_cut_commits_is_read_and_written_on() {
-    if std::env::var_os("IRMIN_PACK_WRITE_GOLDEN_2").is_some() {
-        write_golden_2();
+    // Written before there were differences.
+    check_collected(GOLDEN_2);
+}
+
+#[test]
+fn a_store_with_differences_and_remnants_is_read_and_written_on() {
+    if std::env::var_os("IRMIN_PACK_WRITE_GOLDEN_DIFFERENCES").is_some() {
+        write_collected(GOLDEN_DIFFERENCES);
     }
+    check_collected(GOLDEN_DIFFERENCES);
+}
+
+fn check_collected(path: &str) {
     let dir = tempfile::tempdir().unwrap();
-    copy(Path::new(GOLDEN_2), dir.path());
+    copy(Path::new(path), dir.path());
     let format = fs::read_to_string(dir.path().join("format")).unwrap();
     assert!(format.contains("version 2"), "{format}");
     let expected = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0));

@@ -179,6 +179,8 @@ proptest! {
             put(writer.store(), Kind::Blob, &vec![bits; usize::from(length)], &[]);
             writer.swap(bits);
         }
+        // Which gives the last segment its name.
+        writer.store().sync().unwrap();
         let last = fs::read(segments(source.path()).last().unwrap()).unwrap();
         writer.store.take().unwrap().close().unwrap();
         // Where each segment's file begins, which is never seen half.

@@ -211,6 +211,8 @@ impl Life {
     fn fail_sync(&mut self, store: PackStore) -> Result<PackStore, Stop> {
         self.disk.make_room();
         self.disk.fail_reads_at(0, 0);
+        // Sidecars that a crash kept from being written are made again: not that sync is to fail.
+        store.stats().map_err(|error| self.unexpected(&error))?;
         self.disk.fail_next_sync();
         let transaction = self.transaction();
         self.model.attempt(transaction.after.clone());

@@ -139,6 +139,8 @@ impl Life {
 
     /// Small enough for many segments in a short script.
     pub(super) fn options(&mut self) -> Options {
+        let frames_later = [0, 0, 1, 4][self.random.below(4)];
+        self.disk.set_frames_later(frames_later);
         let more = self.random.below(6000);
         Options {
             segment_bytes: 1500 + u32::try_from(more).unwrap_or_default(),
@@ -148,6 +150,8 @@ impl Life {
             checkpoint_bytes: [0, 500, 100_000][self.random.below(3)],
             // Never within a test: what a thread does when is not for a seed to say.
             deferred_interval: Duration::from_secs(3600),
+            sync_ahead_bytes: [1000, 1 << 20][self.random.below(2)],
+            prepare_bytes: [0, 400, 3000][self.random.below(3)],
             files: Arc::new(self.disk.clone()),
             ..Options::default()
         }

@@ -13,6 +13,8 @@ pub(crate) type Refs = BTreeMap<String, Id>;
 
 /// Small enough for many segments in a short script.
 pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
+    let frames_later = [0, 0, 1, 3][random.below(4)];
+    disk.set_frames_later(frames_later);
     let more = random.below(4000);
     Options {
         segment_bytes: 1000 + u32::try_from(more).unwrap(),
@@ -22,6 +24,8 @@ pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
         checkpoint_bytes: [0, 500, 100_000][random.below(3)],
         // Never within a test: what a thread does when is not for a seed to say.
         deferred_interval: Duration::from_secs(3600),
+        sync_ahead_bytes: [700, 1 << 20][random.below(2)],
+        prepare_bytes: [0, 400, 2000][random.below(3)],
         files: Arc::new(disk.clone()),
         ..Options::default()
     }
