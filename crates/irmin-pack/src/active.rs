@@ -8,7 +8,6 @@ use std::sync::{Arc, RwLock};
 use crc32fast::Hasher;
 use irmin_core::{Id, Locator, Object, RefEdit, StoreError};
 
-use crate::damage;
 use crate::files::File;
 use crate::frame::{FrameHeader, FrameKind, HEADER_BYTES, Target, encode_changes};
 use crate::home::Home;
@@ -239,26 +238,21 @@ impl Active {
 
     /// Returns the front of the file in memory, if the record that starts at an offset is in it: what is
     /// durable ends between frames. Grows in large steps, as each one is a new mapping.
-    pub(crate) fn mapped(
-        &self,
-        home: &Home,
-        start: u32,
-    ) -> Result<Option<Arc<Mapped>>, StoreError> {
+    pub(crate) fn mapped(&self, home: &Home, start: u32) -> Option<Arc<Mapped>> {
         let mapped = read(&self.mapped).clone();
         let length = mapped.as_ref().map_or(0, |mapped| narrow(mapped.len()));
         if start < length {
-            return Ok(mapped);
+            return mapped;
         }
         let durable = self.durable.load(Ordering::Relaxed);
         let step = (length / 4).max(MAP_STEP_BYTES);
         if start >= durable || length > 0 && durable - length < step {
-            return Ok(None);
+            return None;
         }
         let map = home.map(&*self.file, u64::from(durable));
-        let map = map.map_err(damage::io("map", &self.path))?;
         let mapped = map.map(|map| Arc::new(Mapped::new(map)));
         write(&self.mapped).clone_from(&mapped);
-        Ok(mapped)
+        mapped
     }
 
     pub(crate) fn span(&self, number: u32) -> Result<Option<Span>, StoreError> {

@@ -153,7 +153,7 @@ impl Inner {
         damage::unless_full(self.name_segment())?;
         let sealing = lock(&self.tasks.sealing).clone();
         if let Some(sealed) = sealing {
-            self.poison.note(sealed.seal())?;
+            sealed.seal(&self.poison)?;
             *lock(&self.tasks.sealing) = None;
         }
         Ok(())

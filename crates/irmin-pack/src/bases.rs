@@ -18,6 +18,9 @@ pub(crate) struct Scratch {
     written: Written,
 }
 
+/// The links of an object, and the difference to another one with its hunks, if it is stored so.
+type Form<'a> = (&'a [Option<Locator>], Option<(Delta<'a>, &'a [u8])>);
+
 /// An object that another one is stored as the difference to; its links are in the scratch.
 pub(crate) struct Chosen<'a> {
     base: Base<'a>,
@@ -77,7 +80,7 @@ impl Scratch {
         object: &Object<'_>,
         chosen: Option<Chosen<'_>>,
         place: Place,
-    ) -> (&[Option<Locator>], Option<(Delta<'_>, &[u8])>) {
+    ) -> Form<'_> {
         let depth = chosen.and_then(|chosen| {
             self.difference(object, &chosen, place)?;
             Some((chosen.base.locator, chosen.depth + 1))
@@ -118,13 +121,13 @@ struct Written {
     /// The links, one record's after the other's, from the beginning again when full.
     links: Vec<Option<Locator>>,
     /// Where the next links go, counted on and on.
-    end: u64,
+    end: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     place: Place,
-    start: u64,
+    start: usize,
     links: u32,
     /// How large the object is.
     bytes: u32,
@@ -141,10 +144,10 @@ impl Written {
             self.slots.resize(index + 1, Slot::default());
         }
         let mut start = self.end;
-        let mut at = (start % LINKS as u64) as usize;
+        let mut at = start % LINKS;
         if at + links.len() > LINKS {
             // Those of one record lie together.
-            start += (LINKS - at) as u64;
+            start = start.wrapping_add(LINKS - at);
             at = 0;
         }
         let end = at + links.len();
@@ -162,17 +165,17 @@ impl Written {
             bytes,
             depth,
         };
-        self.end = start + links.len() as u64;
+        self.end = start.wrapping_add(links.len());
     }
 
     fn get(&self, place: Place) -> Option<&Slot> {
         let slot = self.slots.get(place.number as usize % SLOTS)?;
-        let is_overwritten = self.end - slot.start > LINKS as u64;
+        let is_overwritten = self.end.wrapping_sub(slot.start) > LINKS;
         (slot.place == place && !is_overwritten).then_some(slot)
     }
 
     fn links(&self, slot: &Slot) -> &[Option<Locator>] {
-        let start = (slot.start % LINKS as u64) as usize;
+        let start = slot.start % LINKS;
         let links = self.links.get(start..start + slot.links as usize);
         links.unwrap_or_default()
     }

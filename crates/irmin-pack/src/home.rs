@@ -47,12 +47,11 @@ impl Home {
         }
     }
 
-    /// Maps the front of a file, which is durable and never changes, if that is possible.
-    pub(crate) fn map(&self, file: &dyn File, length: u64) -> io::Result<Option<Map>> {
-        match self.may_map {
-            true => file.map(length),
-            false => Ok(None),
-        }
+    /// Maps the front of a file, which is durable and never changes, if that is possible. Where it fails,
+    /// as a process may have only so many maps, reading says what is wrong, if anything is.
+    pub(crate) fn map(&self, file: &dyn File, length: u64) -> Option<Map> {
+        let wanted = self.may_map.then_some(length);
+        wanted.and_then(|length| file.map(length).ok().flatten())
     }
 
     /// How many complete segments are kept open: of those that are mapped, only addresses are used up;
@@ -109,8 +108,7 @@ impl Home {
             return Ok(Some(Err(damage)));
         };
         // It was synced before it got its name, and is only ever replaced.
-        let mapped = self.map(&*file, length);
-        if let Some(map) = mapped.map_err(damage::io("map", &path))? {
+        if let Some(map) = self.map(&*file, length) {
             return Ok(Some(Ok(map.bytes().clone())));
         }
         let mut bytes = vec![0; room];

@@ -179,6 +179,13 @@ fn front(out: &mut Vec<u8>, copied: usize, dropped: usize, inserted: usize) {
 
 /// Returns how many bytes to leave out of the one and to take of the other to be in step again.
 fn next_match(old: &[u8], new: &[u8]) -> Option<(usize, usize)> {
+    if old.len() == new.len() {
+        // Mostly something was replaced by as many bytes: a third of the comparisons.
+        let same = |&at: &usize| word(old, at).is_some_and(|old| Some(old) == word(new, at));
+        if let Some(distance) = (1..old.len().min(REACH)).find(same) {
+            return Some((distance, distance));
+        }
+    }
     let (old_front, new_front) = (word(old, 0), word(new, 0));
     for distance in 1..old.len().max(new.len()).min(REACH) {
         let (old_word, new_word) = (word(old, distance), word(new, distance));

@@ -373,7 +373,7 @@ impl Log {
             }
             Some(Span::Written(start, end)) => (start, end),
         };
-        if let Some(mapped) = active.mapped(&self.home, start)? {
+        if let Some(mapped) = active.mapped(&self.home, start) {
             let end = end.min(narrow(mapped.len()));
             return Ok(Newest::Mapped(mapped, start, end));
         }

@@ -128,7 +128,7 @@ impl Front {
 
     fn put(&self, out: &mut Vec<u8>, payload: usize, links: usize, depth: Option<u8>) {
         let has_links = u8::from(links > 0) << 2;
-        let kind_and_links = self.kind.code() - 1 | has_links;
+        let kind_and_links = (self.kind.code() - 1) | has_links;
         let looks_like_form = kind_and_links == ESCAPE && links >= usize::from(IS_FORM);
         let depth = depth.or((self.is_remnant || looks_like_form).then_some(0));
         let code = depth.map_or(kind_and_links, |_| ESCAPE);
@@ -340,8 +340,86 @@ mod tests {
         }
 
         #[test]
+        fn a_difference_comes_back_and_so_does_its_remnant(
+            code in 1..=4u8,
+            generation: u32,
+            depth in 1..=DEPTH_MAX,
+            base in 0..700u32,
+            object_bytes in 0..=DELTA_BYTES_MAX,
+            links in prop::collection::vec(any::<u8>(), 0..40),
+            hunks in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let kind = Kind::from_code(code).unwrap();
+            let bytes = vec![7; object_bytes];
+            let delta = Delta {
+                base: Place { segment: base / 100 + 1, number: base % 100 }.locator().unwrap(),
+                depth,
+                bytes: u32::try_from(object_bytes).unwrap(),
+                links: &links,
+            };
+            let object = Object {
+                base: None,
+                cut: Cut::NONE,
+                id: Id::NULL,
+                kind,
+                bytes: &bytes,
+                links: &[],
+                generation,
+            };
+            let mut out = Vec::new();
+            encode_delta(&mut out, HERE, &object, &delta, &hunks);
+            let record = Record::parse(&out, HERE, 0).unwrap();
+            prop_assert_eq!(record.delta, Some(delta));
+            prop_assert_eq!(record.payload, &hunks);
+            prop_assert_eq!(record.object_bytes(), object_bytes);
+            prop_assert_eq!((record.kind, record.is_remnant), (kind, false));
+            let kept = if kind == Kind::Commit { generation } else { 0 };
+            prop_assert_eq!((record.generation, record.length), (kept, out.len()));
+            let mut again = Vec::new();
+            encode_again(&mut again, HERE, &record, record.cut, true);
+            let remnant = Record::parse(&again, HERE, 0).unwrap();
+            prop_assert_eq!(remnant, Record { is_remnant: true, ..record });
+        }
+
+        #[test]
         fn any_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Record::parse(&bytes, HERE, 0);
+        }
+    }
+
+    #[test]
+    fn links_of_a_blob_are_no_form() {
+        for count in [1, 127, 128, 300] {
+            let links = vec![HERE.locator(); count];
+            let bytes = encoded(Kind::Blob, 0, &links, b"blob");
+            let record = Record::parse(&bytes, HERE, 0).unwrap();
+            assert_eq!((record.links, record.payload), (links, &b"blob"[..]));
+            assert!(!record.is_remnant && record.delta.is_none());
+        }
+    }
+
+    #[test]
+    fn a_base_that_is_not_before_its_difference_is_refused() {
+        let object = Object {
+            base: None,
+            cut: Cut::NONE,
+            id: Id::NULL,
+            kind: Kind::Node,
+            bytes: &[0; 100],
+            links: &[],
+            generation: 0,
+        };
+        for (number, is_before) in [(99, true), (100, false), (101, false)] {
+            let place = Place { number, ..HERE };
+            let delta = Delta {
+                base: place.locator().unwrap(),
+                depth: 1,
+                bytes: 100,
+                links: &[],
+            };
+            let mut out = Vec::new();
+            encode_delta(&mut out, HERE, &object, &delta, b"");
+            assert_eq!(Record::parse(&out, HERE, 0).is_ok(), is_before);
         }
     }
 

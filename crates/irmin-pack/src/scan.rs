@@ -148,7 +148,11 @@ impl Scan<'_> {
             let place = position.in_segment(self.header);
             let bytes = self.frame_bytes(&mut window, &place)?;
             let frame = bytes.and_then(|bytes| Frame::without_ids(bytes, &place));
-            let frame = frame.map_err(|damage| damage.at(self.path))?;
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(_) if position.frames > 0 && self.is_blank(position.offset)? => break,
+                Err(damage) => return Err(damage.at(self.path)),
+            };
             for ((offset, _), number) in frame.records.iter().zip(&frame.numbers) {
                 each(*number, *offset);
             }

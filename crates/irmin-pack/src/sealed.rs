@@ -11,9 +11,9 @@ use crate::fresh::Fresh;
 use crate::home::Home;
 use crate::lock::lock;
 use crate::mapped::Mapped;
+use crate::poison::Poison;
 use crate::replay;
 use crate::scan::Scan;
-use crate::segment::SegmentHeader;
 use crate::sidecar::{Entry, Meta, Sidecar};
 use crate::tables::Tables;
 
@@ -81,11 +81,20 @@ impl Sealed {
         }
     }
 
-    /// Writes the sidecar of a segment that was completed and is durable by now; keeps it in memory
-    /// when there is no room for it.
-    pub(crate) fn seal(&self) -> Result<(), StoreError> {
-        self.loaded()?;
+    /// Writes the sidecar of a segment that was completed and is durable by now. Where there is no room
+    /// for it, it is made again when it is needed.
+    pub(crate) fn seal(&self, poison: &Poison) -> Result<(), StoreError> {
+        let guard = lock(&self.loading);
+        let Some(fresh) = self.fresh() else {
+            return Ok(());
+        };
+        let bytes = fresh.sidecar()?;
+        poison.note(self.home.keep_sidecar(&bytes, self.number))?;
+        drop(bytes);
         *lock(&self.fresh) = None;
+        drop(guard);
+        // So that no writer has to; who needs it is told what is wrong.
+        let _ = self.loaded();
         Ok(())
     }
 
@@ -176,20 +185,6 @@ impl Sealed {
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
-        if let Some(fresh) = self.fresh() {
-            let bytes = fresh.sidecar()?;
-            self.home.keep_sidecar(&bytes, self.number)?;
-            // A file that cannot be read just now is no reason to stop writing.
-            return match self.load_kept() {
-                Ok(Some(loaded)) => Ok(loaded),
-                _ => self.made(
-                    Arc::clone(&fresh.file),
-                    fresh.header,
-                    fresh.end.offset,
-                    bytes,
-                ),
-            };
-        }
         let attempts = match self.home.may_write {
             true => 1,
             false => READER_ATTEMPTS,
@@ -202,21 +197,10 @@ impl Sealed {
         let (file, header, length) = self.home.open_segment(self.number)?;
         let bytes = replay::sidecar_of(&self.home, &*file, header, length)?;
         self.home.keep_sidecar(&bytes, self.number)?;
-        self.made(file, header, length, bytes)
-    }
-
-    /// Opens the segment with a sidecar that was made just now.
-    fn made(
-        &self,
-        file: Arc<dyn File>,
-        header: SegmentHeader,
-        length: u32,
-        bytes: Vec<u8>,
-    ) -> Result<Loaded, StoreError> {
         let path = self.home.layout.sidecar(self.number);
         let made = || damage::Damage::new(0, "the sidecar that was made", "another one").at(&path);
         let sidecar = Sidecar::open(bytes.into(), header).map_err(|damage| damage.at(&path))?;
-        self.open(file, header, length, sidecar.ok_or_else(made)?)
+        Ok(self.open(file, length, sidecar.ok_or_else(made)?))
     }
 
     /// Opens the segment if there is a sidecar of this very segment and all of it.
@@ -237,30 +221,25 @@ impl Sealed {
         if covered > length || !scan.is_blank(covered)? {
             return Ok(None);
         }
-        self.open(Arc::clone(&file), header, covered, sidecar)
-            .map(Some)
+        Ok(Some(self.open(file, covered, sidecar)))
     }
 
-    fn open(
-        &self,
-        file: Arc<dyn File>,
-        header: SegmentHeader,
-        length: u32,
-        sidecar: Sidecar,
-    ) -> Result<Loaded, StoreError> {
-        let path = || self.home.layout.segment(header.number);
-        // A complete segment was synced before the next one was begun, and is only ever replaced.
-        let map = self.home.map(&*file, u64::from(length));
-        let records = match map.map_err(|error| damage::io("map", &path())(error))? {
+    fn open(&self, file: Arc<dyn File>, length: u32, sidecar: Sidecar) -> Loaded {
+        // A complete segment was synced before the next one got its name, and is only ever replaced. A
+        // handle that writes opens it later than that.
+        let next = || self.home.layout.segment(self.number + 1);
+        let is_durable = self.home.may_write || self.home.files.open_read(&next()).is_ok();
+        let map = is_durable.then(|| self.home.map(&*file, u64::from(length)));
+        let records = match map.flatten() {
             Some(map) => Records::Mapped(Mapped::new(map)),
             None => Records::File(file),
         };
         self.home.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Loaded {
+        Loaded {
             home: Arc::clone(&self.home),
             tables: Tables::new(Arc::clone(&self.home), sidecar),
             records,
-        })
+        }
     }
 }
 

@@ -101,10 +101,17 @@ impl<'a, 'v> Walk<'a, 'v> {
             self.visit.reach(self.at);
             match self.header(self.at) {
                 Some(header) => self.frame(&header),
+                // Room for frames to come, behind those that are there.
+                None if self.is_blank() => break,
                 None => self.frame_without_header(),
             }
         }
         self.visit.reach(bytes.len());
+    }
+
+    fn is_blank(&self) -> bool {
+        let rest = self.known.bytes.get(self.at..).unwrap_or_default();
+        self.at > SegmentHeader::BYTES && rest.iter().all(|&byte| byte == 0)
     }
 
     /// Returns the header at an offset. Without the salt, which all of its checksum depends on, one

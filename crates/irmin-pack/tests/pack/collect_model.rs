@@ -270,6 +270,22 @@ impl Model {
         assert_eq!((report.objects_removed, report.commits_cut), (0, 0));
     }
 
+    fn change(&mut self, store: &PackStore, base: u16, how: u8, link: u16) {
+        let lists = self.things.iter();
+        let lists = lists.filter(|(_, thing)| thing.kind == Kind::Chunks);
+        let lists: Vec<Id> = lists.map(|(id, _)| *id).collect();
+        let Some(base) = lists.get(usize::from(base) % lists.len().max(1)) else {
+            return;
+        };
+        let mut links = self.things[base].links.clone();
+        let at = usize::from(how / 3) % (links.len() + 1);
+        let taken = at..(at + usize::from(how % 3 != 0)).min(links.len());
+        links.splice(taken, self.choose(link, None).filter(|_| how % 3 != 1));
+        if links.iter().all(|link| self.things[link].is_stored) {
+            self.put(store, Kind::Chunks, (list(&links), Some(*base)), links);
+        }
+    }
+
     fn step(&mut self, store: &PackStore, step: &Step) {
         match step {
             Step::Blob(seed, length) => {
@@ -281,20 +297,7 @@ impl Model {
                 let links: Vec<Id> = links.iter().filter_map(|s| self.choose(*s, None)).collect();
                 self.put(store, Kind::Chunks, (list(&links), None), links);
             }
-            Step::Change(base, how, link) => {
-                let lists = self.things.iter().filter(|(_, t)| t.kind == Kind::Chunks);
-                let lists: Vec<Id> = lists.map(|(id, _)| *id).collect();
-                let Some(base) = lists.get(usize::from(*base) % lists.len().max(1)) else {
-                    return;
-                };
-                let mut links = self.things[base].links.clone();
-                let at = usize::from(how / 3) % (links.len() + 1);
-                let taken = at..(at + usize::from(how % 3 != 0)).min(links.len());
-                links.splice(taken, self.choose(*link, None).filter(|_| how % 3 != 1));
-                if links.iter().all(|link| self.things[link].is_stored) {
-                    self.put(store, Kind::Chunks, (list(&links), Some(*base)), links);
-                }
-            }
+            Step::Change(base, how, link) => self.change(store, *base, *how, *link),
             Step::Commit(seed, tree, parents) => {
                 let Some(tree) = self.choose(*tree, None) else {
                     return;

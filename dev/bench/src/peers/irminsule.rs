@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use irminsule::{
     Blob, Branch, CollectOptions, Commit, CommitInfo, Durability, Engine, Env, Isolation,
-    MergeOptions, MergeOutcome, Path, Repo, TransactOptions, Tree,
+    MergeOptions, MergeOutcome, Path, Repo, TransactOptions, Tree, TreeBuilder,
 };
 
 use super::{Committer, Reader, Store};
@@ -44,13 +44,11 @@ impl Irminsule {
 impl Store for Irminsule {
     fn load(&mut self, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
         let objects = self.repo.objects();
-        let mut tree = Tree::empty();
-        for (index, (key, value)) in entries.enumerate() {
-            tree.set(&Path::parse(key)?, value.to_vec())?;
-            if (index + 1) % LOAD_ENTRIES == 0 {
-                tree = Tree::load(Arc::clone(&objects), tree.persist(&objects)?);
-            }
+        let mut builder = TreeBuilder::new(&objects);
+        for (key, value) in entries {
+            builder.push_bytes(&key, &value)?;
         }
+        let tree = builder.finish()?;
         let main = self.branch("main")?;
         main.commit(&tree, None, self.info()?, Durability::Sync)?;
         Ok(())

@@ -18,7 +18,7 @@ pub(crate) fn options(disk: &CrashFs, random: &mut Random) -> Options {
     let more = random.below(4000);
     Options {
         segment_bytes: 1000 + u32::try_from(more).unwrap(),
-        map: more % 2 == 0,
+        map: more.is_multiple_of(2),
         pending_bytes: 200 + random.below(1000),
         cache_bytes: 4000,
         checkpoint_bytes: [0, 500, 100_000][random.below(3)],
