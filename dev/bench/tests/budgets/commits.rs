@@ -12,7 +12,7 @@ fn a_commit_of_one_entry_writes_few_bytes_and_hashes_few_nodes() -> Result {
     const COMMITS: u64 = 2_000;
     let counted = Counted::create()?;
     let work = counted.work(|| counted.commit_each(data::spread(COMMITS), Durability::None))?;
-    within("W1: bytes a commit", work.bytes_written, COMMITS, 1_580.0);
+    within("W1: bytes a commit", work.bytes_written, COMMITS, 687.0);
     within("W1: hashes a commit", work.objects_written, COMMITS, 5.49);
     within("W1: objects read a commit", work.objects_read, COMMITS, 0.0);
     within("W1: syncs a commit", work.syncs, COMMITS, 0.0);
@@ -30,7 +30,7 @@ fn a_durable_commit_syncs_exactly_once() -> Result {
         "W1 durable: bytes a commit",
         work.bytes_written,
         COMMITS,
-        1_160.0,
+        666.0,
     );
     Ok(())
 }
@@ -45,7 +45,7 @@ fn a_commit_of_one_entry_allocates_little() -> Result {
     let mut outcome = Ok(());
     let info = measure(|| outcome = counted.commit_each(entries.into_iter(), Durability::None));
     outcome?;
-    within("W1: allocations a commit", info.count_total, COMMITS, 88.0);
+    within("W1: allocations a commit", info.count_total, COMMITS, 60.0);
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn a_change_in_a_large_directory_writes_a_path_of_nodes() -> Result {
     let counted = counted.reopened()?;
     let replacements = data::replacements(NAMES, COMMITS);
     let work = counted.work(|| counted.commit_each(replacements, Durability::None))?;
-    within("W4: bytes a commit", work.bytes_written, COMMITS, 2_820.0);
+    within("W4: bytes a commit", work.bytes_written, COMMITS, 673.0);
     within("W4: hashes a commit", work.objects_written, COMMITS, 7.7);
     within(
         "W4: objects read a commit",

@@ -32,14 +32,14 @@ fn a_merge_visits_only_what_differs() -> Result {
         assert!(matches!(outcome, MergeOutcome::Merged(_)));
         Ok(())
     })?;
-    within("W5: objects read a change", work.objects_read, 200, 4.01);
+    within("W5: objects read a change", work.objects_read, 200, 0.97);
     within(
         "W5: objects written a change",
         work.objects_written,
         200,
-        1.33,
+        0.32,
     );
-    within("W5: bytes written a change", work.bytes_written, 200, 119.0);
+    within("W5: bytes written a change", work.bytes_written, 200, 36.0);
     Ok(())
 }
 
