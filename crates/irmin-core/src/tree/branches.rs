@@ -355,9 +355,13 @@ impl Links {
     }
 
     pub(super) fn id(&self, branch: u8) -> Option<Id> {
+        self.id_bytes(branch).map(|bytes| Id::from_bytes(*bytes))
+    }
+
+    #[inline]
+    pub(super) fn id_bytes(&self, branch: u8) -> Option<&[u8; Id::BYTES]> {
         let at = self.ids_at + self.rank(branch) * Id::BYTES;
-        let bytes = self.bytes.get(at..)?.first_chunk()?;
-        Some(Id::from_bytes(*bytes))
+        self.bytes.get(at..)?.first_chunk()
     }
 
     pub(super) fn place(&self, branch: u8) -> Place {

@@ -247,6 +247,9 @@ impl<'a> LinkRef<'a> {
 
     /// Tells whether two links lead to equal nodes, as far as that is known without hashing.
     pub(super) fn same(self, other: Self) -> bool {
+        if let (Some(left), Some(right)) = (self.known.id_bytes(), other.known.id_bytes()) {
+            return left == right;
+        }
         match (self.known_id(), other.known_id()) {
             (Some(left), Some(right)) => left == right,
             _ => match (self.loaded(), other.loaded()) {
@@ -281,7 +284,17 @@ impl<'a> LinkMut<'a> {
     }
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// Returns the id where it lies, if that is in the encoding of the node above: most comparisons
+    /// are of two such.
+    #[inline]
+    fn id_bytes(self) -> Option<&'a [u8; Id::BYTES]> {
+        match self {
+            Self::Root(_) => None,
+            Self::Child(links, branch) => links?.id_bytes(branch),
+        }
+    }
+
     fn id(self) -> Option<Id> {
         match self {
             Self::Root(stored) => stored.get().map(|(id, _)| *id),

@@ -21,8 +21,10 @@ use crate::error::Result;
 use crate::short::Short;
 use crate::{Path, STEP_BYTES_MAX, Step};
 
-/// The most pairs of nodes that one round looks at: bounds the memory of a walk.
-const ROUND_NODES_MAX: usize = 4096;
+/// The most pairs of nodes that one round looks at: bounds the memory of a walk. What a round loads
+/// stays in the processor's second cache until it is looked at, and its lists need no pages of their
+/// own: with 4,096, comparing two trees that are not loaded took a quarter longer.
+const ROUND_NODES_MAX: usize = 128;
 
 /// Who walks: told of what may differ, decides what is looked at.
 pub(super) trait Visitor<'a, const K: usize> {
