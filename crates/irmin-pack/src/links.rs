@@ -21,7 +21,12 @@ pub(crate) fn decode(reader: &mut Reader<'_>, place: Place) -> Option<Vec<Option
         return None;
     }
     let mut near = place;
-    (0..count).map(|_| take(reader, &mut near)).collect()
+    // Not collected: that would begin with few and grow.
+    let mut links = Vec::with_capacity(count);
+    for _ in 0..count {
+        links.push(take(reader, &mut near)?);
+    }
+    Some(links)
 }
 
 /// Appends a link, told by its distance to the one before, the first by that to the record itself:

@@ -1,5 +1,6 @@
 //! Finding and reading objects.
 
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,6 +32,17 @@ enum Found {
     Absent,
 }
 
+impl Found {
+    /// Has the processor fetch a record from memory: these loads wait for nothing but memory, so that
+    /// those of several records wait together.
+    fn touch(&self) {
+        if let Self::Mapped(bytes, _) = self {
+            let lines = bytes.iter().step_by(LINES_BYTES).take(LINES_MAX);
+            black_box(lines.fold(0, |sum, byte| sum ^ byte));
+        }
+    }
+}
+
 /// The same for the newest segment.
 enum Newest {
     Found(Found),
@@ -58,12 +70,22 @@ impl Log {
         }
         // In the order of the disk, which is how a cold one likes it.
         places.sort_unstable();
-        for (place, position) in places {
-            let stored = match (self.read(place)?, keys.get(position)) {
-                (None, Some(key)) => self.get(&Key::from(key.id))?,
-                (stored, _) => stored,
-            };
-            out(position, stored);
+        let epoch = self.cache.epoch();
+        let mut found = Vec::with_capacity(TOGETHER);
+        for places in places.chunks(TOGETHER) {
+            // Waiting for a record's first bytes costs as much as all else that is done for it: hence
+            // for those of several at once.
+            for (place, _) in places {
+                found.push(self.look(*place)?);
+            }
+            found.iter().for_each(Found::touch);
+            for (&(place, position), found) in places.iter().zip(found.drain(..)) {
+                let stored = match (self.take(place, found, epoch, false)?, keys.get(position)) {
+                    (None, Some(key)) => self.get(&Key::from(key.id))?,
+                    (stored, _) => stored,
+                };
+                out(position, stored);
+            }
         }
         Ok(())
     }
@@ -222,6 +244,20 @@ impl Log {
     pub(crate) fn read(&self, place: Place) -> Result<Option<Stored>, StoreError> {
         let epoch = self.cache.epoch();
         let found = self.look(place)?;
+        self.take(place, found, epoch, true)
+    }
+
+    /// Makes an object of what was found at a place since the cache's epoch.
+    ///
+    /// Unless they are to be kept, objects that are made from others and lie in memory are not cached:
+    /// who asks for many keeps them, and would drive out what others come back to.
+    fn take(
+        &self,
+        place: Place,
+        found: Found,
+        epoch: u64,
+        keeps: bool,
+    ) -> Result<Option<Stored>, StoreError> {
         if matches!(found, Found::Written(..))
             && let Some(stored) = self.cache.get(place)
         {
@@ -250,6 +286,14 @@ impl Log {
         }
         let whole = self.make(Piece::new(record, &bytes, place, offset))?;
         let whole = Arc::unwrap_or_clone(whole);
+        if is_mapped && !keeps {
+            return Ok(Some(Stored {
+                bytes: whole.bytes,
+                links: whole.links,
+                generation,
+                cut,
+            }));
+        }
         let cached = Cached {
             bytes: whole.bytes,
             links: whole.links,
@@ -415,5 +459,10 @@ fn part(mut bytes: Bytes, range: Range<usize>) -> Bytes {
     bytes
 }
 
+/// So many records of many are found and fetched before the first one is looked at.
+const TOGETHER: usize = 32;
+/// Processors fetch this much at once, and know what comes next after so much.
+const LINES_BYTES: usize = 128;
+const LINES_MAX: usize = 8;
 /// So many keys are not worth sorting by where they are.
 const FEW: usize = 8;

@@ -68,7 +68,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a number; `None` also when it has more than 64 bits.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
+        match self.bytes.get(self.at) {
+            // Nearly all of them.
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Some(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use irmin_core::{Collect, Durability, Engine, Id, Key, Kind, ObjectStore, RefStore};
+use irmin_core::{
+    Base, Collect, Cut, Durability, Engine, Id, Key, Kind, Object, ObjectStore, RefStore,
+};
 use irmin_pack::{File, Files, Map, Options, OsFiles, PackStore};
 
 use crate::{assert_clean, put, set, small_segments};
@@ -65,6 +67,65 @@ fn few_segments(map: bool) -> Options {
         checkpoint_bytes: 0,
         map,
         ..small_segments()
+    }
+}
+
+/// Stores versions of a few objects, each as the difference to the one before.
+fn versions(store: &PackStore, count: u32) -> (Vec<Key>, Vec<Vec<u8>>) {
+    let (mut keys, mut bodies): (Vec<Key>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let before = keys.len().checked_sub(5);
+        let mut bytes = before.map_or(vec![0; 500], |before| bodies[before].clone());
+        bytes[number as usize..][..4].copy_from_slice(&number.to_le_bytes());
+        let base = before.map(|before| Base {
+            locator: keys[before].locator.unwrap(),
+            bytes: &bodies[before],
+        });
+        let near = keys.len().saturating_sub(3);
+        let object = Object {
+            id: Id::of(&bytes),
+            kind: Kind::Node,
+            bytes: &bytes,
+            links: &keys[near..],
+            generation: 0,
+            cut: Cut::NONE,
+            base,
+        };
+        let key = store.put_many(&[object]).unwrap()[0];
+        keys.push(key);
+        bodies.push(bytes);
+    }
+    (keys, bodies)
+}
+
+#[test]
+fn many_objects_made_from_others_are_the_same_at_once_as_one_by_one() {
+    for map in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = PackStore::create(dir.path(), few_segments(map)).unwrap();
+        let (mut keys, bodies) = versions(&store, 300);
+        let main = Some(keys[299].id);
+        set(&store, "heads/main", main, Durability::Sync);
+        store.close().unwrap();
+        let store = PackStore::open(dir.path(), few_segments(map)).unwrap();
+        // One is elsewhere than its key says, one is nowhere.
+        keys[7].locator = None;
+        keys.push(Key::from(Id::of(b"absent")));
+        for _ in 0..2 {
+            let mut count = 0;
+            let mut check = |position: usize, stored: Option<irmin_core::Stored>| {
+                count += 1;
+                let one = store.get(&keys[position]).unwrap();
+                assert_eq!(stored.is_some(), position < 300);
+                let (Some(stored), Some(one)) = (stored, one) else {
+                    return;
+                };
+                assert_eq!(stored.bytes, bodies[position]);
+                assert_eq!((&stored.bytes, &stored.links), (&one.bytes, &one.links));
+            };
+            store.get_many(&keys, &mut check).unwrap();
+            assert_eq!(count, 301);
+        }
     }
 }
 
