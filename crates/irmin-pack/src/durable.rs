@@ -77,7 +77,8 @@ impl Inner {
             let committed = add(&self.counters.committed, unsynced) + unsynced;
             let is_worth_it = committed >= u64::from(step / 16);
             let is_short = from - written < step / 4;
-            if !is_worth_it || !is_short || !active.may_prepare {
+            // Nothing follows the end of a complete segment; the next may just be about to begin.
+            if !is_worth_it || !is_short || !active.may_prepare || active.is_complete {
                 return Ok(());
             }
             let limit = self.options.segment_bytes.min(SEGMENT_BYTES_MAX);

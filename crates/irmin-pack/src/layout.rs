@@ -11,6 +11,8 @@ pub(crate) struct Layout {
     pub(crate) lock: PathBuf,
     /// Where reader processes say what they hold.
     pub(crate) holds: PathBuf,
+    /// The segment that is read under its temporary name: by who salvages only.
+    pub(crate) begun: Option<u32>,
 }
 
 impl Layout {
@@ -21,11 +23,16 @@ impl Layout {
             format: dir.join("format"),
             lock: dir.join("lock"),
             holds: dir.join("holds"),
+            begun: None,
         }
     }
 
     pub(crate) fn segment(&self, number: u32) -> PathBuf {
-        self.segments.join(format!("{number:08}.seg"))
+        let path = self.segments.join(format!("{number:08}.seg"));
+        match self.begun == Some(number) {
+            true => temporary(&path),
+            false => path,
+        }
     }
 
     pub(crate) fn sidecar(&self, number: u32) -> PathBuf {

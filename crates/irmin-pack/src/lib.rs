@@ -51,6 +51,7 @@ mod lock;
 mod log;
 mod map;
 mod mapped;
+mod meta;
 mod older;
 mod open;
 mod options;

@@ -68,6 +68,10 @@ impl<'a> Older<'a> {
     fn piece(&mut self, place: Place) -> Result<Option<Piece>, StoreError> {
         if !self.segments.contains_key(&place.segment) {
             let places = Places::read(self.home, place.segment)?;
+            if self.segments.len() >= OPEN_MAX {
+                // The oldest, as what is made from others mostly lies near them.
+                self.segments.pop_first();
+            }
             self.segments.insert(place.segment, places);
         }
         let Some(places) = self.segments.get_mut(&place.segment) else {
@@ -155,3 +159,6 @@ pub(crate) fn missing(place: Place, layout: &Layout) -> StoreError {
     let expected = format!("record {}, which others are made from", place.number);
     Damage::new(0, expected, "no such record").at(&layout.segment(place.segment))
 }
+
+/// How many segments are open at a time: a process may have only so many files.
+const OPEN_MAX: usize = 64;

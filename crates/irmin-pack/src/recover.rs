@@ -93,11 +93,13 @@ impl Recovered {
         number: u32,
         file: Arc<dyn File>,
     ) -> Result<Option<Self>, StoreError> {
-        let next = match Self::read(home, number, file) {
-            // Not even its header.
+        let path = home.layout.segment(number);
+        match SegmentHeader::read(&*file, &path, number) {
             Err(StoreError::Corrupt { .. }) => return Ok(None),
-            next => next?,
+            header => header?,
         };
+        // Damage to what its objects are made from is none of its own.
+        let next = Self::read(home, number, file)?;
         let has_begun = next.active.written.frames > 0;
         if !has_begun && !next.is_claimed()? {
             return Ok(None);

@@ -14,7 +14,7 @@ use irmin_core::{Durability, Id, Kind, RefEdit, RefOutcome, RefStore, StoreError
 
 use crate::damage::{self, Damage};
 use crate::files::{File, Files};
-use crate::layout::{Layout, segment_number};
+use crate::layout::{Layout, segment_number, temporary};
 use crate::options::Options;
 use crate::place::Place;
 use crate::record::Record;
@@ -122,9 +122,16 @@ pub fn salvage(
     options: &Options,
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<SalvageReport, StoreError> {
-    let layout = Layout::new(from);
+    let mut layout = Layout::new(from);
     let _lock = lock(&*options.files, &layout)?;
-    let numbers = numbers(&*options.files, &layout)?;
+    let mut numbers = numbers(&*options.files, &layout)?;
+    // A writer that was killed may have left the last segment without its name.
+    let next = numbers.last().map_or(1, |last| last.saturating_add(1));
+    let begun = temporary(&layout.segment(next));
+    if options.files.open_read(&begun).is_ok() {
+        layout.begun = Some(next);
+        numbers.push(next);
+    }
     // First of all, so that nobody waits for nothing.
     let copy = to.map(|to| PackStore::create(to, options.clone()));
     let copy = copy.transpose()?.map(Arc::new);

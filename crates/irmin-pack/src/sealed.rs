@@ -11,10 +11,11 @@ use crate::fresh::Fresh;
 use crate::home::Home;
 use crate::lock::lock;
 use crate::mapped::Mapped;
+use crate::meta::Meta;
 use crate::poison::Poison;
 use crate::replay;
 use crate::scan::Scan;
-use crate::sidecar::{Entry, Meta, Sidecar};
+use crate::sidecar::{Entry, Sidecar};
 use crate::tables::Tables;
 
 /// A complete segment.

@@ -8,8 +8,9 @@ use irmin_core::{Id, StoreError};
 use crate::damage::Damage;
 use crate::home::Home;
 use crate::lock::lock;
+use crate::meta::Meta;
 use crate::replay;
-use crate::sidecar::{Entry, Meta, Sidecar};
+use crate::sidecar::{Entry, Sidecar};
 
 /// Where the records of a segment are. Answers from the sidecar, of which a block is checked when it is
 /// first used; the first damaged one has the tables made anew, in memory.

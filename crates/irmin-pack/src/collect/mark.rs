@@ -138,7 +138,9 @@ impl Run<'_> {
         let mut window = Window::default();
         for row in (0..segment.source.len()).rev() {
             let (place, start, end) = segment.source.record(row)?;
-            let is_young = place >= self.young;
+            // What an earlier collection, which somebody made wait for a commit, left of an object stays
+            // only while something is made from it.
+            let is_young = place >= self.young && !segment.source.is_remnant(place.number)?;
             let is_named = is_young && self.is_named(place);
             let (is_live, is_base) = self.barrier(|barrier| {
                 if is_young && !is_named {

@@ -1,11 +1,13 @@
 //! What the engine promises to its user.
 
 use std::fs;
+use std::sync::Arc;
 
 use irmin_core::{
-    Durability, Engine, Id, Key, Kind, ObjectStore, RefEdit, RefOutcome, RefStore, StoreError,
+    Base, Cut, Durability, Engine, Env, Id, Key, Kind, Object, ObjectStore, RefEdit, RefOutcome,
+    RefStore, Repo, StoreError,
 };
-use irmin_pack::{Options, PackStore};
+use irmin_pack::{Options, PackStore, salvage};
 
 use crate::{assert_clean, bytes_of, put, set, small_segments};
 
@@ -232,4 +234,65 @@ fn what_was_put_without_a_commit_is_kept_by_a_clean_close() {
     drop(store);
     let store = PackStore::open(dir.path(), Options::default()).unwrap();
     assert_eq!(bytes_of(&store, &key).unwrap(), b"pending");
+}
+
+#[test]
+fn what_is_in_a_segment_without_a_name_is_salvaged_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let store = Arc::new(PackStore::create(&from, small_segments()).unwrap());
+    let repo = Repo::new(Arc::clone(&store) as Arc<dyn Engine>, Env::fixed(0));
+    let main = repo.branch("main").unwrap();
+    let at = irmin_core::Path::parse("value").unwrap();
+    while store.stats().unwrap().segments < 4 {
+        let number = store.stats().unwrap().commits.objects;
+        main.set(&at, number.to_le_bytes().repeat(90), "Go on")
+            .unwrap();
+    }
+    let last = main.head_id().unwrap();
+    drop((main, repo, store));
+    // As a writer leaves it that is killed before it has given the segment its name.
+    let segments = from.join("segments");
+    let name = |end| segments.join(format!("00000004.seg{end}"));
+    fs::rename(name(""), name(".tmp")).unwrap();
+    let report = salvage(&from, Some(&to), &small_segments(), &mut |_| ()).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    let copy = PackStore::open(&to, small_segments()).unwrap();
+    assert_eq!(copy.get_ref("heads/main").unwrap(), last);
+    assert_clean(&copy);
+}
+
+#[test]
+fn a_segment_without_a_name_stays_when_what_it_is_made_from_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PackStore::create(dir.path(), small_segments()).unwrap();
+    let base = [7; 900];
+    let key = put(&store, Kind::Node, &base, &[]);
+    while store.stats().unwrap().segments < 3 {
+        let number = store.stats().unwrap().nodes.objects;
+        put(&store, Kind::Node, &number.to_le_bytes().repeat(90), &[]);
+    }
+    let bytes = [base.as_slice(), b"and more"].concat();
+    let object = Object {
+        base: Some(Base {
+            locator: key.locator.unwrap(),
+            bytes: &base,
+        }),
+        cut: Cut::NONE,
+        id: Id::of(&bytes),
+        kind: Kind::Node,
+        bytes: &bytes,
+        links: &[],
+        generation: 0,
+    };
+    store.put_many(&[object]).unwrap();
+    store.close().unwrap();
+    let name = |number: u32, end| dir.path().join(format!("segments/{number:08}.seg{end}"));
+    fs::rename(name(3, ""), name(3, ".tmp")).unwrap();
+    let mut first = fs::read(name(1, "")).unwrap();
+    first[500] ^= 1;
+    fs::write(name(1, ""), first).unwrap();
+    let error = PackStore::open(dir.path(), small_segments()).unwrap_err();
+    assert!(error.to_string().contains("00000001.seg"), "{error}");
+    assert!(name(3, ".tmp").exists());
 }

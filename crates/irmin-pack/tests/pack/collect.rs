@@ -4,8 +4,8 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use irmin_core::{
-    Collect, CollectReport, Cut, Durability, Engine, Id, Key, Kind, Object, ObjectStore, RefEdit,
-    RefStore, StoreError,
+    Base, Collect, CollectReport, Cut, Durability, Engine, Id, Key, Kind, Object, ObjectStore,
+    RefEdit, RefStore, StoreError,
 };
 use irmin_pack::{Options, PackStore};
 
@@ -214,6 +214,39 @@ fn what_is_stored_for_a_commit_that_is_held_before_it_is_there_stays() {
     drop(hold);
     collect(&store);
     assert!(has(&store, awaited) && has(&store, below));
+    assert_clean(&store);
+}
+
+#[test]
+fn what_a_held_commit_waits_for_may_be_made_from_what_is_gone() {
+    let (_dir, store) = store();
+    let was = [blob(1, 400), vec![5; 300]].concat();
+    let named = put(&store, Kind::Commit, &was, &[]);
+    set(&store, "heads/old", Some(named.id), Durability::None);
+    set(&store, "heads/old", None, Durability::None);
+    let hold = store.hold(Id::of(&blob(3, 50))).unwrap();
+    let bytes = [was.as_slice(), b"and more"].concat();
+    let object = Object {
+        base: Some(Base {
+            locator: named.locator.unwrap(),
+            bytes: &was,
+        }),
+        cut: Cut::NONE,
+        id: Id::of(&bytes),
+        kind: Kind::Commit,
+        bytes: &bytes,
+        links: &[],
+        generation: 3,
+    };
+    let made = store.put_many(&[object]).unwrap()[0];
+    for _ in 0..3 {
+        collect(&store);
+        assert!(has(&store, made) && !has(&store, named));
+    }
+    drop(hold);
+    collect(&store);
+    collect(&store);
+    assert!(!has(&store, made));
     assert_clean(&store);
 }
 

@@ -345,3 +345,47 @@ fn only_some_of_the_segments_are_open_at_a_time() {
         assert!(most <= open_max, "{most} files were open at once");
     }
 }
+
+#[test]
+fn opening_keeps_few_of_the_segments_open_that_objects_are_made_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        segment_bytes: 700,
+        ..small_segments()
+    };
+    let bytes = |number: u32| number.to_le_bytes().repeat(150);
+    let store = PackStore::create(dir.path(), options).unwrap();
+    let bases: Vec<_> = (0..150)
+        .map(|number| put(&store, Kind::Node, &bytes(number), &[]))
+        .collect();
+    store.close().unwrap();
+    let store = PackStore::open(dir.path(), Options::default()).unwrap();
+    for (number, key) in (0..).zip(&bases) {
+        let (base, mut changed) = (bytes(number), bytes(number));
+        changed.push(1);
+        let object = Object {
+            base: Some(Base {
+                locator: key.locator.unwrap(),
+                bytes: &base,
+            }),
+            cut: Cut::NONE,
+            id: Id::of(&changed),
+            kind: Kind::Node,
+            bytes: &changed,
+            links: &[],
+            generation: 0,
+        };
+        store.put_many(&[object]).unwrap();
+    }
+    assert!(store.stats().unwrap().segments > 140);
+    store.close().unwrap();
+    let files = Counting::default();
+    let options = Options {
+        files: Arc::new(files.clone()),
+        ..Options::default()
+    };
+    let store = PackStore::open(dir.path(), options).unwrap();
+    let most = files.0.open_most.load(Ordering::Relaxed);
+    assert!(most <= 70, "{most} files were open at once");
+    assert_clean(&store);
+}
