@@ -7,13 +7,13 @@ use crate::parts::Part;
 use crate::peers::Peer;
 use crate::sizes::Sizes;
 use crate::workloads::Workload;
-use crate::{Failure, Result, programs};
+use crate::{Failure, Result, programs, syncs};
 
 pub(crate) const HELP: &str = "\
 Usage: irmin-bench [--quick] [--only W1,W3] [--peers pack,redb] [--runs N] [--json FILE] [--dir DIR]
-                   [--with DIR]
+                   [--with DIR] [--plots DIR] [--targets] [--syncs]
 
-Runs the workloads W1 to W7, W9 and Wb to Wr for each peer, each measurement in a process of its own, peers
+Runs the workloads W1 to W9 and Wb to Wr for each peer, each measurement in a process of its own, peers
 taking turns, and prints medians [min..max].
 
   --quick        small sizes, one run: a few seconds in all
@@ -21,6 +21,9 @@ taking turns, and prints medians [min..max].
   --with DIR     the peers whose programs, peer-NAME, are in DIR, too
   --peers LIST   only these peers: memory, pack, redb, git, and those of the programs
   --runs N       how often each is measured (default 3; git's slow workloads once)
+  --targets      print, too, what pack is to reach and whether it does
+  --plots DIR    write a plot for each workload, an SVG file, into DIR
+  --syncs        run each peer that does not count its syncs once more, under strace
   --json FILE    write all that was measured to FILE
   --dir DIR      where the stores are made (default: a directory in the system's temporary one)
 ";
@@ -33,6 +36,9 @@ pub(crate) struct Args {
     pub(crate) peers: Vec<Peer>,
     pub(crate) runs: usize,
     pub(crate) json: Option<PathBuf>,
+    pub(crate) plots: Option<PathBuf>,
+    pub(crate) targets: bool,
+    pub(crate) counts_syncs: bool,
     pub(crate) dir: PathBuf,
 }
 
@@ -76,6 +82,9 @@ impl Args {
             peers: own.to_vec(),
             runs: 0,
             json: None,
+            plots: None,
+            targets: false,
+            counts_syncs: false,
             dir: std::env::temp_dir().join("irmin-bench"),
         };
         while let Some(word) = words.next() {
@@ -89,6 +98,9 @@ impl Args {
                 "--describe" => args.task = Task::Describe,
                 "--runs" => args.runs = value()?.parse()?,
                 "--json" => args.json = Some(value()?.into()),
+                "--plots" => args.plots = Some(value()?.into()),
+                "--targets" => args.targets = true,
+                "--syncs" => args.counts_syncs = true,
                 "--dir" => args.dir = value()?.into(),
                 "--prepare" => {
                     args.task = Task::Prepare {
@@ -120,6 +132,9 @@ impl Args {
         if let Some(names) = chosen {
             let named = names.split(',').map(|name| Peer::named(&args.peers, name));
             args.peers = named.collect::<Result<_>>()?;
+        }
+        if args.counts_syncs && !syncs::can_count() {
+            return Err("--syncs needs the program strace, and leave to trace".into());
         }
         if args.runs == 0 {
             args.runs = if args.quick { 1 } else { 3 };

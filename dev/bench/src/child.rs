@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::Result;
+use crate::{Result, syncs};
 
 /// Returns a command that runs a program of the bench for a part of what it does.
 pub(crate) fn command(program: &Path, words: &[&str], store: &Path, is_quick: bool) -> Command {
-    let mut command = Command::new(program);
+    with_words(Command::new(program), words, store, is_quick)
+}
+
+fn with_words(mut command: Command, words: &[&str], store: &Path, is_quick: bool) -> Command {
     command.args(words).arg(store).stderr(Stdio::inherit());
     if is_quick {
         command.arg("--quick");
@@ -22,7 +25,23 @@ pub(crate) fn output(
     store: &Path,
     is_quick: bool,
 ) -> Result<Vec<u8>> {
-    let output = command(program, words, store, is_quick).output()?;
+    finish(command(program, words, store, is_quick))
+}
+
+/// Runs it under `strace`, which writes a trace of its syncs.
+pub(crate) fn trace(
+    program: &Path,
+    words: &[&str],
+    store: &Path,
+    is_quick: bool,
+    trace: &Path,
+) -> Result<()> {
+    let strace = syncs::traced(program, trace);
+    finish(with_words(strace, words, store, is_quick)).map(drop)
+}
+
+fn finish(mut command: Command) -> Result<Vec<u8>> {
+    let output = command.output()?;
     if !output.status.success() {
         return Err(format!("the measuring process ended with {}", output.status).into());
     }

@@ -137,6 +137,12 @@ pub fn branch(number: u64) -> String {
     format!("b{number:02}")
 }
 
+/// W8: the entries of each commit that a clone lacks.
+pub fn news(entries: u64, commit: u64) -> impl Iterator<Item = Set> {
+    let chosen = indices(800 + commit, entries).take(10);
+    chosen.map(move |i| (bulk_key(i), value(900 + commit, i)))
+}
+
 /// W6: commits that each set the same key.
 pub fn ticks(tag: u64, commits: u64) -> impl Iterator<Item = Set> {
     (0..commits).map(move |i| ("x".to_owned(), value(tag, i)))

@@ -20,6 +20,7 @@ mod plan;
 mod programs;
 mod report;
 mod sizes;
+mod syncs;
 mod workloads;
 
 use std::io::{self, Write as _};

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::peers::Store;
 use crate::report::whole;
+use crate::{Result, syncs};
 
 /// One measured part of a workload.
 #[derive(Serialize, Deserialize)]
@@ -32,8 +32,14 @@ pub(crate) struct Sample {
     pub(crate) bytes_written: Option<u64>,
     /// Syncs of files, where that can be told.
     pub(crate) syncs: Option<u64>,
-    /// The largest resident memory of this process so far.
+    /// The largest resident memory of this process in this phase.
     pub(crate) peak_memory_bytes: u64,
+    /// Its resident memory when the phase ended.
+    #[serde(default)]
+    pub(crate) resident_memory_bytes: u64,
+    /// What of that is no page of a mapped file.
+    #[serde(default)]
+    pub(crate) own_memory_bytes: u64,
     /// What the store takes on disk, where a phase changes it.
     pub(crate) disk_bytes: Option<u64>,
     /// What else this workload measures: names with units, and figures.
@@ -66,9 +72,12 @@ pub(crate) fn time(
     operations: u64,
     action: impl FnOnce() -> Result<()>,
 ) -> Result<Phase> {
+    forget_peak()?;
+    syncs::begin(name);
     let (children, own, wall) = (children_time()?, own_time()?, Instant::now());
     action()?;
     let (wall, own) = (wall.elapsed(), own_time()?.saturating_sub(own));
+    syncs::end(name);
     let cpu = own + children_time()?.saturating_sub(children);
     Ok(Phase {
         name: name.to_owned(),
@@ -79,6 +88,8 @@ pub(crate) fn time(
             bytes_written: None,
             syncs: None,
             peak_memory_bytes: status_bytes("VmHWM:")?,
+            resident_memory_bytes: status_bytes("VmRSS:")?,
+            own_memory_bytes: status_bytes("RssAnon:")?,
             disk_bytes: None,
             more: Vec::new(),
             curve: Vec::new(),
@@ -146,6 +157,11 @@ pub(crate) fn add_memory(phase: &mut Phase) -> Result<()> {
         phase.add(name, whole(status_bytes(field)?) / 1_048_576.0);
     }
     Ok(())
+}
+
+/// Lets the peak of this process's memory begin anew, from what is resident now.
+fn forget_peak() -> Result<()> {
+    Ok(fs::write("/proc/self/clear_refs", "5")?)
 }
 
 /// Returns a figure of this process's memory.

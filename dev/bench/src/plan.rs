@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +11,7 @@ use crate::measure::Phase;
 use crate::peers::Peer;
 use crate::report::{self, Results};
 use crate::workloads::Workload;
-use crate::{Result, child};
+use crate::{Result, child, syncs};
 
 /// Runs all that was asked for; peers take turns within a workload.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -24,12 +23,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fs::create_dir_all(&bench.dir)?;
     let outcome = bench.measure_all(args);
     fs::remove_dir_all(&bench.dir)?;
-    let results = outcome?;
-    io::stdout().write_all(report::markdown(&results).as_bytes())?;
-    if let Some(path) = &args.json {
-        report::write_json(&results, path, args)?;
-    }
-    Ok(())
+    report::write(&outcome?, args)
 }
 
 struct Bench {
@@ -54,23 +48,52 @@ impl Bench {
                     }
                 }
             }
+            self.count_syncs(workload, args, &mut results)?;
         }
         Ok(results)
     }
 
+    /// Runs once more, with a trace, the peers that do not count their syncs themselves.
+    fn count_syncs(
+        &mut self,
+        workload: Workload,
+        args: &Args,
+        results: &mut Results,
+    ) -> Result<()> {
+        if !args.counts_syncs || !workload.writes() {
+            return Ok(());
+        }
+        let suiting = args.peers.iter().filter(|&&peer| workload.suits(peer));
+        for &peer in suiting.filter(|peer| !peer.counts_syncs()) {
+            if !workload.is_slow_for(peer) {
+                let store = self.store(workload, peer)?;
+                let words = ["--measure", workload.name(), peer.name()];
+                let trace = self.dir.join("trace");
+                child::trace(&program(peer)?, &words, &store, self.quick, &trace)?;
+                results.add_syncs(peer, &syncs::count(&trace)?);
+                remove(&store)?;
+            }
+        }
+        Ok(())
+    }
+
     fn measure(&mut self, workload: Workload, peer: Peer) -> Result<Vec<Phase>> {
+        let store = self.store(workload, peer)?;
+        let words = ["--measure", workload.name(), peer.name()];
+        let output = self.child(peer, &words, &store)?;
+        remove(&store)?;
+        Ok(serde_json::from_slice(&output)?)
+    }
+
+    /// Returns a directory with a copy of the base, if the workload starts from one.
+    fn store(&mut self, workload: Workload, peer: Peer) -> Result<PathBuf> {
         let store = self.dir.join("store");
         if let Some(base) = workload.base()
             && peer.has_files()
         {
             copy(&self.base(base, peer)?, &store)?;
         }
-        let words = ["--measure", workload.name(), peer.name()];
-        let output = self.child(peer, &words, &store)?;
-        if store.exists() {
-            fs::remove_dir_all(&store)?;
-        }
-        Ok(serde_json::from_slice(&output)?)
+        Ok(store)
     }
 
     /// Returns the directory of a base, made if this is the first time.
@@ -87,11 +110,22 @@ impl Bench {
     }
 
     fn child(&self, peer: Peer, words: &[&str], store: &Path) -> Result<Vec<u8>> {
-        let program = match peer.program() {
-            Some(program) => program.to_owned(),
-            None => std::env::current_exe()?,
-        };
-        child::output(&program, words, store, self.quick)
+        child::output(&program(peer)?, words, store, self.quick)
+    }
+}
+
+/// Returns the program that has a peer.
+fn program(peer: Peer) -> Result<PathBuf> {
+    match peer.program() {
+        Some(program) => Ok(program.to_owned()),
+        None => Ok(std::env::current_exe()?),
+    }
+}
+
+fn remove(store: &Path) -> Result<()> {
+    match store.exists() {
+        true => Ok(fs::remove_dir_all(store)?),
+        false => Ok(()),
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Sizes {
     /// W6: commits before and after the fork.
     pub(crate) line: u64,
     pub(crate) twig: u64,
+    /// W8: commits that a clone lacks.
+    pub(crate) news: u64,
     /// Wc: commits of all threads together.
     pub(crate) group_commits: u64,
     /// Wr: finds of each reader.
@@ -54,6 +56,7 @@ impl Sizes {
         changes: 1_000,
         line: 10_000,
         twig: 1_000,
+        news: 100,
         group_commits: 3_200,
         long_finds: 500_000,
         shares: 200,
@@ -79,6 +82,7 @@ impl Sizes {
         changes: 100,
         line: 500,
         twig: 50,
+        news: 20,
         group_commits: 64,
         long_finds: 5_000,
         shares: 2,

@@ -9,8 +9,8 @@ use crate::{Failure, Findings, shown};
 const TEST_TARGETS_MAX: usize = 1;
 
 /// Manifests outside the workspace: they cannot take its lints, because what they are built with
-/// does not compile under them.
-const OUTSIDE: [&str; 1] = ["fuzz/Cargo.toml"];
+/// does not compile under them, or because what they depend on must not be in its lock file.
+const OUTSIDE: [&str; 2] = ["fuzz/Cargo.toml", "dev/bench/peers/Cargo.toml"];
 
 pub(crate) fn check(workspace: &Workspace) -> Result<Findings, Failure> {
     let root = std::fs::read_to_string(workspace.root.join("Cargo.toml"))?;

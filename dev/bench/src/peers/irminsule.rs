@@ -4,16 +4,18 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use irminsule::sync::FetchOptions;
 use irminsule::{
-    Blob, Branch, CollectOptions, Commit, CommitInfo, Durability, Engine, Env, Isolation,
-    MergeOptions, MergeOutcome, Path, Repo, TransactOptions, Tree, TreeBuilder,
+    Blob, Branch, CloneOptions, CollectOptions, Commit, CommitInfo, Durability, Engine, Env,
+    Isolation, MergeOptions, MergeOutcome, ORIGIN, Path, Repo, TransactOptions, Tree, TreeBuilder,
+    Url, clone,
 };
 
 use super::{Committer, Reader, Store};
 use crate::Result;
 use crate::data::Set;
 use crate::large::LargeValue;
-use crate::measure::Counters;
+use crate::measure::{Counters, bytes_passed_to_writes};
 
 /// So many entries are kept in memory before they are stored, in a bulk load.
 const LOAD_ENTRIES: usize = 50_000;
@@ -28,8 +30,10 @@ impl Irminsule {
         engine: Arc<dyn Engine>,
         counters: Box<dyn Fn() -> Result<Counters> + Sync>,
     ) -> Self {
-        let repo = Repo::new(engine, Env::fixed(1_700_000_000));
-        Self { repo, counters }
+        Self {
+            repo: Repo::new(engine, env()),
+            counters,
+        }
     }
 
     fn branch(&self, name: &str) -> Result<Branch> {
@@ -41,14 +45,30 @@ impl Irminsule {
     }
 }
 
+fn env() -> Env {
+    Env::fixed(1_700_000_000)
+}
+
 impl Store for Irminsule {
     fn load(&mut self, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
-        let objects = self.repo.objects();
-        let mut builder = TreeBuilder::new(&objects);
+        let mut builder = TreeBuilder::new(&self.repo.objects());
         for (key, value) in entries {
-            builder.push_bytes(&key, &value)?;
+            builder.push_bytes(key, &value)?;
         }
-        let tree = builder.finish()?;
+        let main = self.branch("main")?;
+        main.commit(&builder.finish()?, None, self.info()?, Durability::Sync)?;
+        Ok(())
+    }
+
+    fn load_by_sets(&mut self, entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
+        let objects = self.repo.objects();
+        let mut tree = Tree::empty();
+        for (index, (key, value)) in entries.enumerate() {
+            tree.set(&Path::parse(key)?, value.to_vec())?;
+            if (index + 1) % LOAD_ENTRIES == 0 {
+                tree = Tree::load(Arc::clone(&objects), tree.persist(&objects)?);
+            }
+        }
         let main = self.branch("main")?;
         main.commit(&tree, None, self.info()?, Durability::Sync)?;
         Ok(())
@@ -85,7 +105,12 @@ impl Store for Irminsule {
     }
 
     fn reader(&self, at: &str) -> Result<Box<dyn Reader + '_>> {
-        Ok(Box::new(Snapshot(self.branch(at)?.tree()?)))
+        if !at.starts_with("remotes/") {
+            return Ok(Box::new(Snapshot(self.branch(at)?.tree()?)));
+        }
+        let id = self.repo.engine().get_ref(at)?;
+        let commit = self.repo.must_load(id.ok_or(format!("no {at}"))?)?;
+        Ok(Box::new(Snapshot(commit.tree().clone())))
     }
 
     fn fork(&mut self, from: &str, to: &str) -> Result<()> {
@@ -127,6 +152,32 @@ impl Store for Irminsule {
             .iter()
             .map(|change| change.path.to_string())
             .collect())
+    }
+
+    fn clone_to(&self, to: &std::path::Path) -> Result<Box<dyn Store>> {
+        let source = self.repo.engine().as_ref();
+        let target = Url::Pack(to.to_owned());
+        let options = CloneOptions::default();
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let cloned = clone(source, "bench", &target, env(), &options, go_on)?;
+        Ok(Box::new(Self {
+            repo: cloned.repo,
+            // Its engine was made elsewhere and does not tell.
+            counters: Box::new(|| {
+                Ok(Counters {
+                    bytes_written: Some(bytes_passed_to_writes()?),
+                    syncs: None,
+                })
+            }),
+        }))
+    }
+
+    fn fetch(&mut self, from: &std::path::Path) -> Result<String> {
+        let source = Url::Pack(from.to_owned()).open_reader()?;
+        let options = FetchOptions::default();
+        let go_on = &mut |_| ControlFlow::Continue(());
+        self.repo.fetch(source.as_ref(), ORIGIN, &options, go_on)?;
+        Ok(format!("remotes/{ORIGIN}/main"))
     }
 
     fn counters(&self) -> Result<Counters> {

@@ -15,6 +15,7 @@ pub(crate) const PEER: Peer = Peer::new(
     Abilities {
         has_files: false,
         has_history: true,
+        loads_by_sets: true,
         can_sync_commits: false,
         has_committers: true,
         can_collect: true,

@@ -39,6 +39,12 @@ pub struct Abilities {
     pub can_sync_commits: bool,
     /// Its time for a find or a commit grows with a directory's size.
     pub is_slow_in_large_directories: bool,
+    /// It can [`load`](Store::load) by itself; if not, somebody else does it, and it is not measured.
+    pub has_bulk_load: bool,
+    /// Its [`load`](Store::load) needs the entries in order, and it loads others another way.
+    pub loads_by_sets: bool,
+    /// Its [`counters`](Store::counters) tell syncs.
+    pub counts_syncs: bool,
     /// It can clone a store and fetch from one.
     pub can_clone: bool,
     /// Several threads of one process can commit to it.
@@ -57,6 +63,9 @@ impl Abilities {
         has_history: false,
         can_sync_commits: true,
         is_slow_in_large_directories: false,
+        has_bulk_load: true,
+        loads_by_sets: false,
+        counts_syncs: false,
         can_clone: false,
         has_committers: false,
         can_collect: false,
@@ -81,6 +90,11 @@ pub trait Store: Sync {
     /// Puts all entries on `main` in one commit and on stable storage, by the fastest way that the
     /// store has. They come in the order of their keys.
     fn load(&mut self, entries: &mut dyn Iterator<Item = Set>) -> Result<()>;
+
+    /// Does the same by single sets, if that is something else.
+    fn load_by_sets(&mut self, _entries: &mut dyn Iterator<Item = Set>) -> Result<()> {
+        Err("this peer loads by single sets anyway".into())
+    }
 
     /// Makes one commit of each entry, durable before the next if asked.
     fn commit_each(
@@ -290,6 +304,26 @@ impl Peer {
     /// Tells whether the peer is measured with values of so many bytes.
     pub(crate) const fn keeps(self, bytes: u64) -> bool {
         bytes <= self.abilities.largest_value
+    }
+
+    /// Tells whether the peer can clone a store and fetch from one.
+    pub(crate) const fn can_clone(self) -> bool {
+        self.abilities.can_clone
+    }
+
+    /// Tells whether the peer loads many entries by itself.
+    pub(crate) const fn has_bulk_load(self) -> bool {
+        self.abilities.has_bulk_load
+    }
+
+    /// Tells whether the peer loads what is in no order another way.
+    pub(crate) const fn loads_by_sets(self) -> bool {
+        self.abilities.loads_by_sets
+    }
+
+    /// Tells whether the peer counts its syncs itself, or has none.
+    pub(crate) fn counts_syncs(self) -> bool {
+        !self.has_files() || self.abilities.counts_syncs
     }
 
     /// Tells whether the peer's time grows with a directory's size, for a find or a commit.

@@ -14,6 +14,9 @@ pub(crate) const PEER: Peer = Peer::new(
     PACK,
     Abilities {
         has_history: true,
+        loads_by_sets: true,
+        counts_syncs: true,
+        can_clone: true,
         has_committers: true,
         can_collect: true,
         largest_value: u64::MAX,

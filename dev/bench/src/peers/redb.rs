@@ -24,6 +24,7 @@ pub(crate) const PEER: Peer = Peer::new(
     Abilities {
         has_committers: true,
         largest_value: 1 << 20,
+        counts_syncs: true,
         ..Abilities::PLAIN
     },
     open,

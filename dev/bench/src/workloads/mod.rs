@@ -7,6 +7,7 @@ mod w4;
 mod w5;
 mod w6;
 mod w7;
+mod w8;
 mod w9;
 mod wb;
 mod wc;
@@ -35,6 +36,8 @@ pub(crate) enum Workload {
     W1d,
     /// A million entries in one commit.
     W2,
+    /// The same by single sets.
+    W2s,
     /// Random finds, with a cold page cache and again.
     W3,
     /// Replacing entries of a directory of 100,000.
@@ -47,6 +50,8 @@ pub(crate) enum Workload {
     W6,
     /// A diff.
     W7,
+    /// A clone and a fetch.
+    W8,
     /// Opening a store and reading one value.
     W9,
     /// Many values of 1 KiB.
@@ -74,16 +79,18 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::W1n,
         Self::W1d,
         Self::W2,
+        Self::W2s,
         Self::W3,
         Self::W4,
         Self::W4m,
         Self::W5,
         Self::W6,
         Self::W7,
+        Self::W8,
         Self::W9,
         Self::Wb1k,
         Self::Wb1m,
@@ -103,12 +110,14 @@ impl Workload {
             Self::W1n => "W1n",
             Self::W1d => "W1d",
             Self::W2 => "W2",
+            Self::W2s => "W2s",
             Self::W3 => "W3",
             Self::W4 => "W4",
             Self::W4m => "W4m",
             Self::W5 => "W5",
             Self::W6 => "W6",
             Self::W7 => "W7",
+            Self::W8 => "W8",
             Self::W9 => "W9",
             Self::Wb1k => "Wb1k",
             Self::Wb1m => "Wb1m",
@@ -128,8 +137,11 @@ impl Workload {
     pub(crate) const fn suits(self, peer: Peer) -> bool {
         match self {
             Self::W1d => peer.can_sync_commits(),
+            Self::W2 => peer.has_bulk_load(),
+            Self::W2s => peer.loads_by_sets(),
             Self::W4m => !peer.is_slow_in_large_directories(),
             Self::W5 | Self::W6 | Self::W7 => peer.has_history(),
+            Self::W8 => peer.can_clone(),
             Self::W9 => peer.has_files(),
             Self::Wo => peer.has_files() && peer.has_committers(),
             Self::Wb1k => peer.keeps(1 << 10),
@@ -144,10 +156,18 @@ impl Workload {
         }
     }
 
+    /// Tells whether it is of interest how often this syncs.
+    pub(crate) const fn writes(self) -> bool {
+        matches!(
+            self,
+            Self::W1n | Self::W1d | Self::W2 | Self::W4 | Self::W4m | Self::W5 | Self::W8
+        )
+    }
+
     /// Tells whether one run must do, because it takes a peer half a minute.
     pub(crate) const fn is_slow_for(self, peer: Peer) -> bool {
         match self {
-            Self::W2 | Self::W3 | Self::W4 => peer.is_slow_in_large_directories(),
+            Self::W2 | Self::W3 | Self::W4 | Self::W8 => peer.is_slow_in_large_directories(),
             Self::Wh | Self::Wo => true,
             _ => false,
         }
@@ -159,6 +179,7 @@ impl Workload {
             Self::W1n
             | Self::W1d
             | Self::W2
+            | Self::W2s
             | Self::Wb1k
             | Self::Wb1m
             | Self::Wb256m
@@ -166,7 +187,7 @@ impl Workload {
             | Self::Wh
             | Self::Wo => None,
             Self::Wg | Self::Wgn | Self::Wgd | Self::Wgr => Some(Base::Garbage),
-            Self::W3 | Self::W9 | Self::Wr => Some(Base::Bulk),
+            Self::W3 | Self::W8 | Self::W9 | Self::Wr => Some(Base::Bulk),
             Self::W4 => Some(Base::Names),
             Self::W4m => Some(Base::ManyNames),
             Self::W5 | Self::W7 => Some(Base::Branches),
@@ -179,13 +200,15 @@ impl Workload {
         match self {
             Self::W1n => w1::run(peer, dir, sizes.commits, false),
             Self::W1d => w1::run(peer, dir, sizes.durable_commits, true),
-            Self::W2 => w2::run(peer, dir, sizes),
+            Self::W2 => w2::run(peer, dir, sizes, false),
+            Self::W2s => w2::run(peer, dir, sizes, true),
             Self::W3 => w3::run(peer, dir, sizes),
             Self::W4 => w4::run(peer, dir, sizes, "W4", sizes.names, Base::Names),
             Self::W4m => w4::run(peer, dir, sizes, "W4m", sizes.many_names, Base::ManyNames),
             Self::W5 => w5::run(peer, dir, sizes),
             Self::W6 => w6::run(peer, dir, sizes),
             Self::W7 => w7::run(peer, dir, sizes),
+            Self::W8 => w8::run(peer, dir, sizes),
             Self::W9 => w9::run(peer, dir, sizes),
             Self::Wb1k | Self::Wb1m | Self::Wb256m => wb::run(peer, dir, self.blobs(sizes)),
             Self::Wc => wc::run(peer, dir, sizes),

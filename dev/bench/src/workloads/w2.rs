@@ -8,10 +8,15 @@ use crate::peers::Peer;
 use crate::sizes::Sizes;
 use crate::{Result, data};
 
-pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec<Phase>> {
+pub(super) fn run(peer: Peer, dir: &Path, sizes: &Sizes, by_sets: bool) -> Result<Vec<Phase>> {
+    let name = if by_sets { "W2 set" } else { "W2" };
     let mut store = peer.create(dir)?;
-    let mut phase = time_writes("W2", sizes.entries, store.as_mut(), |store| {
-        store.load(&mut data::bulk(sizes.entries))
+    let mut phase = time_writes(name, sizes.entries, store.as_mut(), |store| {
+        let entries = &mut data::bulk(sizes.entries);
+        match by_sets {
+            true => store.load_by_sets(entries),
+            false => store.load(entries),
+        }
     })?;
     let mut reader = store.reader("main")?;
     data::bulk(sizes.entries)
