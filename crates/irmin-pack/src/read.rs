@@ -174,6 +174,15 @@ impl Log {
         self.find_if(id, segments_max, &|_| true)
     }
 
+    /// Returns where an object is if it is one of the last that were stored. Touches no table of a
+    /// file; what it finds is in the newest segment, of which nothing is collected.
+    pub(crate) fn find_recent(&self, id: &Id) -> Option<Place> {
+        let state = read(&self.state);
+        let number = state.active.table.find_recent(id)?;
+        let segment = state.active.header.number;
+        Some(Place { segment, number })
+    }
+
     /// As [`find`](Self::find), among what the caller accepts.
     pub(crate) fn find_if(
         &self,

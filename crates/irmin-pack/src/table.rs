@@ -81,6 +81,9 @@ impl Table {
     /// Returns the number of the last record that holds the object, if it is one of the last
     /// thousand.
     pub(crate) fn find_recent(&self, id: &Id) -> Option<u32> {
+        if self.recent.last() == Some(id) {
+            return self.len().checked_sub(1);
+        }
         let mut numbers = Vec::new();
         self.index.numbers(prefix(id), &mut numbers);
         let start = self.recent_start();

@@ -83,6 +83,10 @@ fn change(engine: &dyn Engine, keys: &mut Vec<Key>, base: usize, at: usize, byte
     let at = at.min(changed.len());
     let end = (at + bytes.len() / 2).min(changed.len());
     changed.splice(at..end, bytes.iter().copied());
+    // What an object points to is told by its bytes: one that is there does not point elsewhere.
+    if keys.iter().any(|key| key.id == Id::of(&changed)) {
+        return;
+    }
     let links: Vec<Key> = keys.iter().rev().take(bytes.len() % 5).copied().collect();
     let object = Object {
         base: base.locator.map(|locator| Base {
