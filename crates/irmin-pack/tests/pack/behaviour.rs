@@ -141,9 +141,9 @@ fn an_object_larger_than_a_segment_gets_its_own_and_a_giant_is_refused() {
     assert_eq!(bytes_of(&store, &key).unwrap(), large);
     assert_eq!(bytes_of(&store, &after).unwrap(), b"after");
     let giant = vec![7; 257 << 20];
-    let object = irmin_core::Object {
+    let object = Object {
         base: None,
-        cut: irmin_core::Cut::NONE,
+        cut: Cut::NONE,
         id: after.id,
         kind: Kind::Blob,
         bytes: &giant,
