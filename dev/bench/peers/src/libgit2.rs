@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use git2::build::{CloneLocal, RepoBuilder, TreeUpdateBuilder};
 use git2::{
-    Buf, Commit, FileMode, Indexer, ObjectType, Oid, Repository, Signature, Time, Tree,
-    opts as settings,
+    Buf, Commit, FileMode, Indexer, ObjectType, Oid, Repository, RepositoryInitOptions, Signature,
+    Time, Tree, opts as settings,
 };
 use irmin_bench::{Abilities, Failure, Peer, Reader, Result, Set, Store, serve};
 
@@ -45,7 +45,10 @@ fn main() -> ExitCode {
 }
 
 fn create(dir: &Path) -> Result<Box<dyn Store>> {
-    Repository::init_bare(dir)?;
+    let mut options = RepositoryInitOptions::new();
+    // A clone makes the branch that the origin's HEAD names.
+    options.bare(true).initial_head("main");
+    Repository::init_opts(dir, &options)?;
     open(dir)
 }
 
