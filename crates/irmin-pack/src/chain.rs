@@ -100,36 +100,32 @@ pub(crate) fn make_each(
 
 impl Piece {
     /// Returns what a record gives, which was read from `bytes` at an offset of its segment.
-    pub(crate) fn new(record: Record<'_>, bytes: &Bytes, place: Place, offset: u64) -> Self {
-        let payload = bytes.slice_ref(record.payload);
-        match record.delta {
-            None => Self::Whole(Arc::new(Whole {
-                bytes: payload,
-                links: record.links,
-                depth: 0,
-            })),
-            Some(delta) => Self::Difference(Difference {
-                place,
-                offset,
-                base: Place::of(delta.base),
-                depth: delta.depth,
-                length: delta.bytes as usize,
-                links: match delta.links {
-                    [] => Bytes::new(),
-                    links => bytes.slice_ref(links),
-                },
-                hunks: payload,
-            }),
-        }
+    pub(crate) fn new(mut record: Record<'_>, bytes: &Bytes, place: Place, offset: u64) -> Self {
+        let links = std::mem::take(&mut record.links);
+        Self::kept(&record, links, place, offset, &|part| bytes.slice_ref(part))
     }
 
     /// As [`new`](Self::new), of bytes that do not stay.
     pub(crate) fn copied(record: &Record<'_>, place: Place, offset: u64) -> Self {
-        let payload = Bytes::copy_from_slice(record.payload);
-        match record.delta {
+        let links = match record.delta {
+            None => record.links.clone(),
+            Some(_) => Vec::new(),
+        };
+        Self::kept(record, links, place, offset, &Bytes::copy_from_slice)
+    }
+
+    fn kept(
+        record: &Record<'_>,
+        links: Vec<Option<Locator>>,
+        place: Place,
+        offset: u64,
+        keep: &dyn Fn(&[u8]) -> Bytes,
+    ) -> Self {
+        let payload = keep(record.payload);
+        match &record.delta {
             None => Self::Whole(Arc::new(Whole {
                 bytes: payload,
-                links: record.links.clone(),
+                links,
                 depth: 0,
             })),
             Some(delta) => Self::Difference(Difference {
@@ -138,7 +134,7 @@ impl Piece {
                 base: Place::of(delta.base),
                 depth: delta.depth,
                 length: delta.bytes as usize,
-                links: Bytes::copy_from_slice(delta.links),
+                links: keep(delta.links),
                 hunks: payload,
             }),
         }

@@ -101,12 +101,7 @@ pub(crate) fn begin(
     number: u32,
     refs: &BTreeMap<String, Id>,
 ) -> Result<NewSegment, StoreError> {
-    let header = SegmentHeader {
-        number,
-        salt: files.salt(),
-        is_sparse: false,
-    };
-    let bytes = first_bytes(&header, refs)?;
+    let (header, bytes) = front(files, number, refs)?;
     let fresh = temporary(&layout.segment(number));
     match files.remove(&fresh) {
         // One that was left there must never be taken for the new one.
@@ -137,12 +132,7 @@ pub(crate) fn create(
     number: u32,
     refs: &BTreeMap<String, Id>,
 ) -> Result<NewSegment, StoreError> {
-    let header = SegmentHeader {
-        number,
-        salt: files.salt(),
-        is_sparse: false,
-    };
-    let bytes = first_bytes(&header, refs)?;
+    let (header, bytes) = front(files, number, refs)?;
     let path = layout.segment(number);
     let file = put_file(files, &path, &bytes)?;
     files
@@ -153,6 +143,21 @@ pub(crate) fn create(
         file,
         length: narrow(bytes.len()),
     })
+}
+
+/// Returns the header of a new segment, and the bytes that it begins with.
+fn front(
+    files: &dyn Files,
+    number: u32,
+    refs: &BTreeMap<String, Id>,
+) -> Result<(SegmentHeader, Vec<u8>), StoreError> {
+    let header = SegmentHeader {
+        number,
+        salt: files.salt(),
+        is_sparse: false,
+    };
+    let bytes = first_bytes(&header, refs)?;
+    Ok((header, bytes))
 }
 
 /// Writes a file under a temporary name, syncs it and gives it its name, so that nobody ever sees

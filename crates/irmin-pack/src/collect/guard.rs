@@ -1,5 +1,7 @@
 //! What keeps the writer from pointing to what is collected.
 
+use std::sync::Arc;
+
 use irmin_core::{Hold, Id, Key, Locator, Object, RefEdit, StoreError};
 
 use crate::collect::barrier::Barrier;
@@ -8,9 +10,18 @@ use crate::layout::FORMAT_2;
 use crate::lock::{lock, read};
 use crate::place::Place;
 use crate::read::find_segment;
+use crate::sealed::Sealed;
 use crate::segment::put_file;
 use crate::stats::add;
 use crate::store::Inner;
+
+/// The segment that a place is in.
+enum Segment {
+    /// The newest one, where nothing is collected: whether the record is there.
+    Newest(bool),
+    Complete(Arc<Sealed>),
+    Missing,
+}
 
 impl Inner {
     /// Finds an object that will stay: newest segment first, in as many as the caller allows. Called
@@ -124,16 +135,22 @@ impl Inner {
         })
     }
 
-    /// Tells whether a place that somebody was given holds a record that will stay.
-    fn is_there(&self, place: Place) -> Result<bool, StoreError> {
+    /// Tells which segment a place is in.
+    fn segment_of(&self, place: Place) -> Segment {
         let state = read(&self.state);
         if place.segment == state.active.header.number {
-            return Ok(place.number < state.active.table.len());
+            return Segment::Newest(place.number < state.active.table.len());
         }
         let sealed = find_segment(&state.sealed, place.segment).cloned();
-        drop(state);
-        let Some(sealed) = sealed else {
-            return Ok(false);
+        sealed.map_or(Segment::Missing, Segment::Complete)
+    }
+
+    /// Tells whether a place that somebody was given holds a record that will stay.
+    fn is_there(&self, place: Place) -> Result<bool, StoreError> {
+        let sealed = match self.segment_of(place) {
+            Segment::Newest(is_there) => return Ok(is_there),
+            Segment::Missing => return Ok(false),
+            Segment::Complete(sealed) => sealed,
         };
         // A segment that no collection wrote holds all that it ever did.
         let is_stored = !sealed.is_sparse()? || sealed.holds(place.number)?;
@@ -143,14 +160,10 @@ impl Inner {
     /// Tells whether a record will stay for an object that is told by its difference to it, be it
     /// without an object of its own. Called by the holder of the writer's lock.
     pub(crate) fn is_kept_as_base(&self, place: Place) -> Result<bool, StoreError> {
-        let state = read(&self.state);
-        if place.segment == state.active.header.number {
-            return Ok(place.number < state.active.table.len());
-        }
-        let sealed = find_segment(&state.sealed, place.segment).cloned();
-        drop(state);
-        let Some(sealed) = sealed else {
-            return Ok(false);
+        let sealed = match self.segment_of(place) {
+            Segment::Newest(is_there) => return Ok(is_there),
+            Segment::Missing => return Ok(false),
+            Segment::Complete(sealed) => sealed,
         };
         if self.collection.is_checked()
             && sealed.is_sparse()?
