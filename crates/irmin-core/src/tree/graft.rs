@@ -1,6 +1,6 @@
 //! Putting whole parts of another tree's directory into the place of a directory's own.
 
-use super::branches::Child;
+use super::below::Child;
 use super::bucket::BUCKET_ENTRIES_MAX;
 use super::dir::gather;
 use super::link::{Link, Store};

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::branches::{Branches, Links, bits};
+use super::below::Below;
+use super::branches::Branches;
 use super::bucket::{BUCKET_ENTRIES_MAX, Bucket};
-use super::link::Places;
+use super::link::{Place, Places};
+use super::loaded::{Loaded, bits};
 use super::nibbles::{nibble, nibbles};
+use super::node::Node;
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::short::Short;
@@ -27,7 +30,7 @@ const ENTRIES_MAX: u64 = u64::MAX / 4;
 pub(crate) struct Inner {
     /// The half bytes that all names below share, from where the node starts.
     pub(super) prefix: Short,
-    below: Arc<Branches>,
+    below: Below,
 }
 
 /// Where a name leads from an inner node.
@@ -45,22 +48,24 @@ impl Inner {
     pub(super) fn new(prefix: &[u8]) -> Self {
         Self {
             prefix: Short::new(prefix),
-            below: Arc::new(Branches::new()),
+            below: Below::new(),
         }
     }
 
-    /// Returns what is below for changing it: unshared.
+    /// Returns what is below for changing it. [`will_change`](Self::will_change) comes before.
     pub(super) fn below_mut(&mut self) -> &mut Branches {
-        Arc::make_mut(&mut self.below)
+        self.below.changed_mut()
     }
 
-    /// Returns what is below if nothing else points to it.
-    pub(super) fn into_unshared(self) -> Option<Branches> {
-        Arc::into_inner(self.below)
+    /// Takes what is below for itself; `place` is where the node is stored if it is as it was
+    /// loaded.
+    pub(super) fn will_change(&mut self, place: Option<Place>) {
+        self.below.will_change(place);
     }
 
-    pub(super) const fn below(&self) -> &Arc<Branches> {
-        &self.below
+    /// Takes the nodes that nothing else points to.
+    pub(super) fn take_nodes(self, into: &mut Vec<Node>) {
+        self.below.take_nodes(into);
     }
 
     /// Follows a name from `position`, where this node starts.
@@ -95,14 +100,11 @@ impl Inner {
         }
         out.extend_from_slice(&self.terminal_payload());
         out.extend_from_slice(&self.bitmap().to_le_bytes());
-        self.children()
-            .for_each(|child| put_varint(&mut out, child.len));
-        for id in self
-            .branches()
-            .filter_map(|branch| self.child(branch)?.known_id())
-        {
-            out.extend_from_slice(id.as_bytes());
+        let lens = self.lens();
+        for branch in self.branches() {
+            put_varint(&mut out, lens[usize::from(branch)]);
         }
+        self.put_ids(&mut out);
         out.into()
     }
 
@@ -126,26 +128,27 @@ impl Inner {
         reader.take(bitmap.count_ones() as usize * Id::BYTES)?;
         reader.end()?;
         let places_before = terminal.subs().len();
-        let links = Links {
+        let loaded = Loaded {
+            nodes: Default::default(),
             bytes,
             bitmap,
+            len,
+            terminal: (terminal.len() > 0).then(|| Box::new(terminal)),
             lens_at,
             ids_at,
             places,
             places_before,
         };
-        Ok(Self {
-            prefix,
-            below: Arc::new(Branches::loaded(len, terminal, links)),
-        })
+        let below = Below::Loaded(Arc::new(loaded));
+        Ok(Self { prefix, below })
     }
 }
 
 impl Deref for Inner {
-    type Target = Branches;
+    type Target = Below;
 
     #[inline]
-    fn deref(&self) -> &Branches {
+    fn deref(&self) -> &Below {
         &self.below
     }
 }

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::branches::Child;
+use super::below::Child;
 use super::bucket::Sub;
 use super::dir::WRONG_COUNT;
 use super::inner::Inner;

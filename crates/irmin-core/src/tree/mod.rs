@@ -1,5 +1,6 @@
 //! Trees: immutable, ordered maps from steps to blobs and trees; lazy, shared, cheap to clone.
 
+mod below;
 mod blob;
 mod branches;
 mod bucket;
@@ -16,6 +17,7 @@ mod graft;
 mod inner;
 mod link;
 mod list;
+mod loaded;
 mod lockstep;
 mod nibbles;
 mod node;

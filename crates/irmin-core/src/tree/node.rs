@@ -1,6 +1,6 @@
 //! Nodes of directories in memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -9,6 +9,7 @@ use super::branches::Branches;
 use super::bucket::{Bucket, SHAPE_BUCKET, Sub};
 use super::inner::Inner;
 use super::link::{LinkRef, Place, Places};
+use super::loaded::{Loaded, bits};
 use super::origin::Origin;
 use super::rows::BucketRef;
 use crate::error::{DecodeError, Error, Result};
@@ -95,8 +96,14 @@ impl Node {
     pub(super) fn will_change(&mut self, place: Option<Place>) {
         match self.see_mut() {
             SeenMut::Bucket(bucket) => bucket.will_change(place),
-            SeenMut::Inner(inner) => inner.below_mut().will_change(place),
+            SeenMut::Inner(inner) => inner.will_change(place),
         }
+    }
+
+    /// Returns the node for changing it. See [`will_change`](Self::will_change).
+    pub(super) fn changing(&mut self, place: Option<Place>) -> &mut Self {
+        self.will_change(place);
+        self
     }
 
     /// Returns the bytes to store; the ids of what it points to must be known.
@@ -128,7 +135,7 @@ impl Node {
         match self {
             Self::Leaf(bytes) => bytes.as_ptr().cast(),
             Self::Bucket(bucket) => Arc::as_ptr(bucket).cast(),
-            Self::Inner(inner) => Arc::as_ptr(inner.below()).cast(),
+            Self::Inner(inner) => inner.address(),
         }
     }
 
@@ -137,7 +144,7 @@ impl Node {
         match self {
             Self::Leaf(_) => false,
             Self::Bucket(bucket) => Arc::strong_count(bucket) > 1,
-            Self::Inner(inner) => Arc::strong_count(inner.below()) > 1,
+            Self::Inner(inner) => inner.is_shared(),
         }
     }
 
@@ -149,13 +156,17 @@ impl Node {
         }
     }
 
+    /// Returns the directories and the large blobs that the node's entries are.
+    pub(super) fn subs(&self) -> &[Sub] {
+        match self.see() {
+            Seen::Bucket(bucket) => bucket.subs(),
+            Seen::Inner(inner) => inner.terminal().subs(),
+        }
+    }
+
     /// Visits the links to nodes of this and of lower directories, and the large blobs.
     pub(super) fn for_each_ref<'a>(&'a self, visit: &mut dyn FnMut(Ref<'a>)) {
-        let bucket = match self.see() {
-            Seen::Bucket(bucket) => bucket,
-            Seen::Inner(inner) => inner.terminal(),
-        };
-        for sub in bucket.subs() {
+        for sub in self.subs() {
             visit(match sub {
                 Sub::Dir(link) => Ref::Node(link.by_ref()),
                 Sub::Blob(cell) => Ref::Blob(cell),
@@ -164,6 +175,25 @@ impl Node {
         if let Self::Inner(inner) = self {
             let children = inner.branches().filter_map(|branch| inner.child(branch));
             children.for_each(|child| visit(Ref::Node(child)));
+        }
+    }
+
+    /// Visits the links to nodes of this and of lower directories that a store may lack; those that
+    /// may have no id, if it is `None`.
+    pub(super) fn for_each_maybe_new<'a>(
+        &'a self,
+        store: Option<StoreId>,
+        visit: &mut dyn FnMut(LinkRef<'a>),
+    ) {
+        for sub in self.subs() {
+            if let Sub::Dir(link) = sub {
+                visit(link.by_ref());
+            }
+        }
+        if let Self::Inner(inner) = self {
+            let branches = bits(inner.maybe_new(store));
+            let children = branches.filter_map(|branch| inner.child(branch));
+            children.for_each(visit);
         }
     }
 }
@@ -196,12 +226,13 @@ pub(crate) fn node_links(bytes: &Bytes) -> Result<Vec<Id>, DecodeError> {
 
 /// Appends the keys that a store has for what a node points to, in the order of its encoding.
 pub(super) fn put_link_keys(keys: &mut Vec<Key>, node: &Node, store: StoreId) {
-    node.for_each_ref(&mut |target| {
-        keys.extend(match target {
-            Ref::Node(link) => link.key_in(store).or_else(|| Some(link.known_id()?.into())),
-            Ref::Blob(cell) => cell.key_in(store).or(Some(cell.id.into())),
-        });
-    });
+    keys.extend(node.subs().iter().filter_map(|sub| match sub {
+        Sub::Dir(link) => link.by_ref().known_key(store),
+        Sub::Blob(cell) => cell.key_in(store).or(Some(cell.id.into())),
+    }));
+    if let Node::Inner(inner) = node {
+        inner.put_keys(keys, store);
+    }
 }
 
 /// What a node points to.
@@ -213,7 +244,9 @@ pub(super) enum Ref<'a> {
 impl Drop for Bucket {
     fn drop(&mut self) {
         if !self.subs().is_empty() {
-            drop_all(nodes_of(self.take_subs()).collect());
+            let mut pending = Vec::new();
+            self.take_nodes(&mut pending);
+            drop_all(pending);
         }
     }
 }
@@ -221,7 +254,15 @@ impl Drop for Bucket {
 impl Drop for Branches {
     fn drop(&mut self) {
         let mut pending = Vec::new();
-        take_nodes(self, &mut pending);
+        self.take_nodes(&mut pending);
+        drop_all(pending);
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        let mut pending = Vec::new();
+        self.take_nodes(&mut pending);
         drop_all(pending);
     }
 }
@@ -232,36 +273,39 @@ fn drop_all(mut pending: Vec<Node>) {
         match node {
             Node::Leaf(_) => {}
             Node::Bucket(bucket) => {
-                let subs = Arc::into_inner(bucket).map(|mut bucket| bucket.take_subs());
-                pending.extend(nodes_of(subs.unwrap_or_default()));
-            }
-            Node::Inner(inner) => {
-                if let Some(mut branches) = inner.into_unshared() {
-                    take_nodes(&mut branches, &mut pending);
+                if let Some(mut bucket) = Arc::into_inner(bucket) {
+                    bucket.take_nodes(&mut pending);
                 }
             }
+            Node::Inner(inner) => inner.take_nodes(&mut pending),
         }
     }
 }
 
-/// Takes what would be dropped with an inner node.
-fn take_nodes(branches: &mut Branches, into: &mut Vec<Node>) {
-    into.extend(branches.take_children());
-    into.extend(nodes_of(branches.take_terminal_subs()));
+impl Loaded {
+    /// Takes the nodes of the children, and what is in the entry whose name ends here.
+    pub(super) fn take_nodes(&mut self, into: &mut Vec<Node>) {
+        let nodes = self.nodes.iter_mut().filter_map(OnceLock::take);
+        // Leaves point nowhere.
+        into.extend(nodes.filter(|node| !matches!(node, Node::Leaf(_))));
+        if let Some(bucket) = &mut self.terminal {
+            bucket.take_nodes(into);
+        }
+    }
 }
 
-/// Takes what would be dropped with the entries of a bucket.
-fn nodes_of(subs: Vec<Sub>) -> impl Iterator<Item = Node> {
-    subs.into_iter().filter_map(|sub| match sub {
-        Sub::Dir(link) => Arc::into_inner(link)?.take_node(),
-        Sub::Blob(_) => None,
-    })
+impl Bucket {
+    /// Takes the nodes of the directories that nothing else points to.
+    pub(super) fn take_nodes(&mut self, into: &mut Vec<Node>) {
+        into.extend(self.take_subs().into_iter().filter_map(|sub| match sub {
+            Sub::Dir(link) => Arc::into_inner(link)?.take_node(),
+            Sub::Blob(_) => None,
+        }));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::OnceLock;
-
     use super::*;
 
     #[test]

@@ -79,6 +79,25 @@ impl Origin {
         origin
     }
 
+    /// Returns the origin of the next version of a node that keeps no encoding itself.
+    pub(super) fn successor(&self) -> Box<Self> {
+        let was = match self.stored.get() {
+            Some((place, encoding)) => place.locator.zip(encoding.clone()).map(|known| {
+                let (locator, bytes) = known;
+                Stored {
+                    store: place.store,
+                    locator,
+                    bytes,
+                }
+            }),
+            None => self.was.clone(),
+        };
+        Box::new(Self {
+            was,
+            ..Self::default()
+        })
+    }
+
     /// Returns what the node was made from, if this store has it.
     pub(super) fn base_in(&self, target: StoreId) -> Option<Stored> {
         let was = self.was.as_ref();
