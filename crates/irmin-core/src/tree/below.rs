@@ -1,26 +1,23 @@
 //! What an inner node branches into, as it is stored or as it was changed.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::branches::{BRANCHES, Branches};
 use super::bucket::Bucket;
-use super::link::{LinkRef, Place};
+use super::link::LinkRef;
 use super::loaded::{Loaded, bits};
 use super::node::Node;
-use super::origin::Origin;
 use super::rows::BucketRef;
 use crate::store::StoreId;
 use crate::{Id, Key};
 
 /// What an inner node branches into.
-#[derive(Clone, Debug)]
-pub(crate) enum Below {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Below<'a> {
     /// It is as a store has it.
-    Loaded(Arc<Loaded>),
+    Loaded(&'a Loaded),
     /// It was made or changed in memory.
-    Changed(Arc<Branches>),
+    Changed(&'a Branches),
 }
 
 /// The names that go on with one half byte.
@@ -32,14 +29,9 @@ pub(super) struct Child<'a> {
     pub(super) link: LinkRef<'a>,
 }
 
-impl Below {
-    /// Makes that of a new node, without entries.
-    pub(super) fn new() -> Self {
-        Self::Changed(Arc::new(Branches::new()))
-    }
-
+impl<'a> Below<'a> {
     /// Returns which half bytes have a child: bit n is the half byte n.
-    pub(super) fn bitmap(&self) -> u16 {
+    pub(super) fn bitmap(self) -> u16 {
         match self {
             Self::Loaded(loaded) => loaded.bitmap,
             Self::Changed(branches) => branches.bitmap,
@@ -47,7 +39,7 @@ impl Below {
     }
 
     /// Returns the number of entries below.
-    pub(super) fn len(&self) -> u64 {
+    pub(super) fn len(self) -> u64 {
         match self {
             Self::Loaded(loaded) => loaded.len,
             Self::Changed(branches) => branches.len(),
@@ -55,14 +47,14 @@ impl Below {
     }
 
     /// Returns the encoding that the node was loaded from, if it is as it was.
-    pub(super) fn encoding(&self) -> Option<&Bytes> {
+    pub(super) fn encoding(self) -> Option<&'a Bytes> {
         match self {
             Self::Loaded(loaded) => Some(&loaded.bytes),
             Self::Changed(_) => None,
         }
     }
 
-    fn terminal_bucket(&self) -> Option<&Bucket> {
+    fn terminal_bucket(self) -> Option<&'a Bucket> {
         match self {
             Self::Loaded(loaded) => loaded.terminal.as_deref(),
             Self::Changed(branches) => branches.terminal.as_deref(),
@@ -70,26 +62,19 @@ impl Below {
     }
 
     /// Returns the entry whose name ends here.
-    pub(super) fn terminal(&self) -> BucketRef<'_> {
+    pub(super) fn terminal(self) -> BucketRef<'a> {
         static NONE: Bucket = Bucket::empty();
         self.terminal_bucket().unwrap_or(&NONE).by_ref()
     }
 
     /// Returns the encoding of the entry whose name ends here, or of its absence.
-    pub(super) fn terminal_payload(&self) -> Bytes {
+    pub(super) fn terminal_payload(self) -> Bytes {
         let terminal = self.terminal_bucket().map(Bucket::encode);
         terminal.map_or(Bytes::from_static(&[0]), |bytes| Bucket::payload(&bytes))
     }
 
-    pub(super) fn origin(&self) -> Option<&Origin> {
-        match self {
-            Self::Loaded(_) => None,
-            Self::Changed(branches) => Some(&branches.origin),
-        }
-    }
-
     /// What tells of the children that were not changed.
-    fn base(&self) -> Option<&Loaded> {
+    fn base(self) -> Option<&'a Loaded> {
         match self {
             Self::Loaded(loaded) => Some(loaded),
             Self::Changed(branches) => branches.base.as_deref(),
@@ -97,7 +82,7 @@ impl Below {
     }
 
     /// Bit n: the child for the half byte n was made or changed.
-    pub(super) fn changed(&self) -> u16 {
+    pub(super) fn changed(self) -> u16 {
         match self {
             Self::Loaded(_) => 0,
             Self::Changed(branches) => branches.changed,
@@ -105,7 +90,7 @@ impl Below {
     }
 
     /// Returns the children that a store may lack: where it has the others.
-    pub(super) fn maybe_new(&self, store: Option<StoreId>) -> u16 {
+    pub(super) fn maybe_new(self, store: Option<StoreId>) -> u16 {
         match (self.base(), store) {
             (Some(base), Some(store)) if base.places.store != store => self.bitmap(),
             _ => self.changed(),
@@ -113,16 +98,16 @@ impl Below {
     }
 
     /// Visits the half bytes that have a child, in order.
-    pub(super) fn branches(&self) -> impl Iterator<Item = u8> + use<> {
+    pub(super) fn branches(self) -> impl Iterator<Item = u8> + use<> {
         bits(self.bitmap())
     }
 
-    pub(super) fn children_len(&self) -> usize {
+    pub(super) fn children_len(self) -> usize {
         self.bitmap().count_ones() as usize
     }
 
     /// Visits the children, in order.
-    pub(super) fn children(&self) -> impl Iterator<Item = Child<'_>> {
+    pub(super) fn children(self) -> impl Iterator<Item = Child<'a>> + use<'a> {
         let lens = self.lens();
         let child = move |branch| {
             let link = self.child(branch)?;
@@ -133,7 +118,7 @@ impl Below {
     }
 
     /// Returns the numbers of entries of the children, by half byte.
-    pub(super) fn lens(&self) -> [u64; BRANCHES] {
+    pub(super) fn lens(self) -> [u64; BRANCHES] {
         match self {
             Self::Loaded(loaded) => loaded.lens(),
             Self::Changed(branches) => branches.lens(),
@@ -142,7 +127,7 @@ impl Below {
 
     /// Returns the child's node, if it is loaded.
     #[inline]
-    pub(super) fn loaded_child(&self, branch: u8) -> Option<&Node> {
+    pub(super) fn loaded_child(self, branch: u8) -> Option<&'a Node> {
         match self {
             Self::Loaded(loaded) => loaded.nodes[usize::from(branch % 16)].get(),
             Self::Changed(branches) => branches.loaded_child(branch),
@@ -151,7 +136,7 @@ impl Below {
 
     /// Returns the child for a half byte.
     #[inline]
-    pub(super) fn child(&self, branch: u8) -> Option<LinkRef<'_>> {
+    pub(super) fn child(self, branch: u8) -> Option<LinkRef<'a>> {
         match self {
             Self::Loaded(loaded) => {
                 (loaded.bitmap & (1 << branch) != 0).then(|| loaded.link(branch))
@@ -161,7 +146,7 @@ impl Below {
     }
 
     /// Appends the ids of the children, which must be known.
-    pub(super) fn put_ids(&self, out: &mut Vec<u8>) {
+    pub(super) fn put_ids(self, out: &mut Vec<u8>) {
         match self.base().filter(|base| base.bitmap == self.bitmap()) {
             Some(base) => out.extend_from_slice(base.ids().as_flattened()),
             None => {
@@ -180,7 +165,7 @@ impl Below {
     }
 
     /// Appends the keys that a store has for the children.
-    pub(super) fn put_keys(&self, keys: &mut Vec<Key>, store: StoreId) {
+    pub(super) fn put_keys(self, keys: &mut Vec<Key>, store: StoreId) {
         let base = self.base().filter(|base| base.places.store == store);
         let Some(base) = base.filter(|base| base.bitmap == self.bitmap()) else {
             let links = self.branches().filter_map(|branch| self.child(branch));
@@ -203,62 +188,5 @@ impl Below {
                         .unwrap_or(Id::NULL.into()),
                 }),
         );
-    }
-
-    /// Takes it for itself, and notes that it is about to be changed; `place` is where the node is
-    /// stored if it is as it was loaded.
-    pub(super) fn will_change(&mut self, place: Option<Place>) {
-        match self {
-            Self::Loaded(loaded) => {
-                let branches = Branches::changed(Arc::clone(loaded), place);
-                *self = Self::Changed(Arc::new(branches));
-            }
-            Self::Changed(branches) => match Arc::get_mut(branches) {
-                Some(branches) => branches.will_change(),
-                None => *branches = Arc::new(branches.successor()),
-            },
-        }
-    }
-
-    /// Returns what is to be changed. [`will_change`](Self::will_change) comes before.
-    pub(super) fn changed_mut(&mut self) -> &mut Branches {
-        if let Self::Loaded(_) = self {
-            self.will_change(None);
-        }
-        match self {
-            Self::Changed(branches) => Arc::make_mut(branches),
-            Self::Loaded(_) => unreachable!("because it was just replaced"),
-        }
-    }
-
-    /// Returns what tells it from others for as long as they live.
-    pub(super) fn address(&self) -> *const () {
-        match self {
-            Self::Loaded(loaded) => Arc::as_ptr(loaded).cast(),
-            Self::Changed(branches) => Arc::as_ptr(branches).cast(),
-        }
-    }
-
-    pub(super) fn is_shared(&self) -> bool {
-        match self {
-            Self::Loaded(loaded) => Arc::strong_count(loaded) > 1,
-            Self::Changed(branches) => Arc::strong_count(branches) > 1,
-        }
-    }
-
-    /// Takes the nodes that nothing else points to.
-    pub(super) fn take_nodes(self, into: &mut Vec<Node>) {
-        match self {
-            Self::Loaded(loaded) => {
-                if let Some(mut loaded) = Arc::into_inner(loaded) {
-                    loaded.take_nodes(into);
-                }
-            }
-            Self::Changed(branches) => {
-                if let Some(mut branches) = Arc::into_inner(branches) {
-                    branches.take_nodes(into);
-                }
-            }
-        }
     }
 }

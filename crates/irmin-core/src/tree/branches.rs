@@ -11,6 +11,7 @@ use super::node::Node;
 use super::origin::Origin;
 use crate::codec::varint_len;
 use crate::error::Result;
+use crate::short::Short;
 use crate::{Id, Locator};
 
 /// A half byte has so many values.
@@ -26,6 +27,8 @@ const RENEWED_MIN: u32 = 4;
 /// count of each, which lies elsewhere in memory, and to drop the version before would do so again.
 #[derive(Clone, Debug)]
 pub(crate) struct Branches {
+    /// The half bytes that all names below share, from where the node starts.
+    pub(super) prefix: Short,
     /// Bit n: there is a child for the half byte n.
     pub(super) bitmap: u16,
     /// Bit n: the child for the half byte n was made or changed.
@@ -43,8 +46,9 @@ pub(crate) struct Branches {
 
 impl Branches {
     /// Makes those of a new node, without entries.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(prefix: &[u8]) -> Self {
         Self {
+            prefix: Short::new(prefix),
             bitmap: 0,
             changed: 0,
             len: 0,
@@ -58,6 +62,7 @@ impl Branches {
     /// Makes those of a node that is about to be changed for the first time since it was loaded.
     pub(super) fn changed(base: Arc<Loaded>, place: Option<Place>) -> Self {
         Self {
+            prefix: base.prefix.clone(),
             bitmap: base.bitmap,
             changed: 0,
             len: base.len,
@@ -76,6 +81,7 @@ impl Branches {
             None => (self.changed, self.own.clone()),
         };
         Self {
+            prefix: self.prefix.clone(),
             bitmap: self.bitmap,
             changed,
             len: self.len,
@@ -113,6 +119,7 @@ impl Branches {
         let lens = bits(self.bitmap).map(|branch| varint_len(lens[usize::from(branch)]));
         let ids_at = bytes.len() - locators.len() * Id::BYTES;
         let renewed = Loaded {
+            prefix: self.prefix.clone(),
             nodes: Default::default(),
             bytes: bytes.clone(),
             bitmap: self.bitmap,
@@ -129,6 +136,12 @@ impl Branches {
             }
         }
         Some(renewed)
+    }
+
+    /// Returns a prefix that does not lie beside the pointer to the node.
+    #[cold]
+    pub(super) fn long_prefix(&self) -> &[u8] {
+        &self.prefix
     }
 
     pub(super) const fn len(&self) -> u64 {

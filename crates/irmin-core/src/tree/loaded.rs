@@ -9,6 +9,7 @@ use super::bucket::Bucket;
 use super::link::{LinkRef, Place, Places};
 use super::node::Node;
 use crate::codec::{Reader, put_varint};
+use crate::short::Short;
 use crate::{Id, Locator};
 
 /// The children of an inner node as a store has it: their encoding, their places, and what is
@@ -20,6 +21,8 @@ use crate::{Id, Locator};
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(super) nodes: [OnceLock<Node>; BRANCHES],
+    /// The half bytes that all names below share, from where the node starts.
+    pub(super) prefix: Short,
     pub(super) bytes: Bytes,
     /// Bit n: there is a child for the half byte n.
     pub(super) bitmap: u16,
@@ -60,6 +63,7 @@ impl Loaded {
         }
         places.store = store.unwrap_or(places.store);
         Self {
+            prefix: Short::new(&[]),
             nodes: Default::default(),
             bytes: bytes.into(),
             bitmap,
@@ -70,6 +74,13 @@ impl Loaded {
             places,
             places_before: 0,
         }
+    }
+
+    /// Returns a prefix that does not lie beside the pointer to the node. Others are not read here:
+    /// that would be one more fetch from memory.
+    #[cold]
+    pub(super) fn long_prefix(&self) -> &[u8] {
+        &self.prefix
     }
 
     #[inline]

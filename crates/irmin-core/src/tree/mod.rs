@@ -24,6 +24,7 @@ mod node;
 mod origin;
 mod outline;
 mod persist;
+mod prefix;
 mod rows;
 mod run;
 mod stats;
