@@ -78,7 +78,11 @@ impl Branches {
         let renewed = self.renewed().map(Arc::new);
         let (changed, own) = match renewed {
             Some(_) => (0, Vec::with_capacity(1)),
-            None => (self.changed, self.own.clone()),
+            None => {
+                let mut own = Vec::with_capacity(self.own.len() + 1);
+                own.extend(self.own.iter().cloned());
+                (self.changed, own)
+            }
         };
         Self {
             prefix: self.prefix.clone(),
@@ -88,7 +92,7 @@ impl Branches {
             terminal: self.terminal.clone(),
             base: renewed.or_else(|| self.base.clone()),
             own,
-            origin: self.origin.successor(),
+            origin: self.origin.successor(None),
         }
     }
 
@@ -278,7 +282,11 @@ impl Branches {
 
     /// Takes the nodes that nothing else points to.
     pub(super) fn take_nodes(&mut self, into: &mut Vec<Node>) {
-        into.append(&mut self.own);
+        if into.capacity() == 0 {
+            *into = std::mem::take(&mut self.own);
+        } else {
+            into.append(&mut self.own);
+        }
         if let Some(mut base) = self.base.take().and_then(Arc::into_inner) {
             base.take_nodes(into);
         }

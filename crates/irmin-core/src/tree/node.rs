@@ -140,7 +140,10 @@ impl Node {
                 bucket.will_change(place);
                 *self = Self::Bucket(Arc::new(bucket));
             }
-            Self::Bucket(bucket) => Arc::make_mut(bucket).will_change(place),
+            Self::Bucket(bucket) => match Arc::get_mut(bucket) {
+                Some(bucket) => bucket.will_change(place),
+                None => *bucket = Arc::new(bucket.successor(place)),
+            },
             Self::Loaded(prefix, loaded) => {
                 let branches = Branches::changed(Arc::clone(loaded), place);
                 *self = Self::Changed(*prefix, Arc::new(branches));
