@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -192,6 +193,9 @@ pub struct Base<'a> {
 pub struct Stored {
     /// The canonical encoding. Its integrity was checked on the way from the disk.
     pub bytes: Bytes,
+    /// Larger bytes that `bytes` lies in and that are in memory anyway, such as a mapped file, if
+    /// there are: who keeps many objects may keep positions in them.
+    pub region: Option<Arc<Bytes>>,
     /// The locators of the objects it points to, in the order of its encoding; either empty (none
     /// is known) or one for each.
     pub links: Vec<Option<Locator>>,

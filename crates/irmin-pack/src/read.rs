@@ -26,7 +26,7 @@ use crate::stats::add;
 /// What a look into the tables gives.
 enum Found {
     /// The bytes of a record, or more, in the map of its segment, and where they are.
-    Mapped(Bytes, u32),
+    Mapped(Bytes, u32, Arc<Bytes>),
     /// The bytes of a record that waits to be written, and where they will be.
     Pending(Bytes, u32),
     Written(Arc<dyn File>, u32, u32),
@@ -37,7 +37,7 @@ impl Found {
     /// Has the processor fetch a record from memory: these loads wait for nothing but memory, so that
     /// those of several records wait together.
     fn touch(&self) {
-        if let Self::Mapped(bytes, _) = self {
+        if let Self::Mapped(bytes, ..) = self {
             let lines = bytes.iter().step_by(LINES_BYTES).take(LINES_MAX);
             black_box(lines.fold(0, |sum, byte| sum ^ byte));
         }
@@ -276,7 +276,11 @@ impl Log {
         {
             return Ok(Some(stored));
         }
-        let is_mapped = matches!(found, Found::Mapped(..));
+        let region = match &found {
+            Found::Mapped(_, _, region) => Some(Arc::clone(region)),
+            _ => None,
+        };
+        let is_mapped = region.is_some();
         let Some((bytes, offset)) = self.record(found, place)? else {
             return Ok(None);
         };
@@ -289,6 +293,7 @@ impl Log {
             let (links, length, payload) = (record.links, record.length, record.payload.len());
             return Ok(Some(Stored {
                 bytes: part(bytes, length - payload..length),
+                region,
                 links,
                 generation,
                 cut,
@@ -306,6 +311,7 @@ impl Log {
         if is_mapped && made.is_some() {
             return Ok(Some(Stored {
                 bytes: whole.bytes,
+                region: None,
                 links: whole.links,
                 generation,
                 cut,
@@ -373,7 +379,7 @@ impl Log {
     fn record(&self, found: Found, place: Place) -> Result<Option<(Bytes, u64)>, StoreError> {
         let (file, start, end) = match found {
             Found::Absent => return Ok(None),
-            Found::Mapped(bytes, start) | Found::Pending(bytes, start) => {
+            Found::Mapped(bytes, start, _) | Found::Pending(bytes, start) => {
                 return Ok(Some((bytes, u64::from(start))));
             }
             Found::Written(file, start, end) => (file, start, end),
@@ -434,7 +440,7 @@ impl Log {
             let path = self.layout.segment(place.segment);
             damage::Damage::ends(mapped.len() as u64, "a record").at(&path)
         })?;
-        Ok(Found::Mapped(bytes, start))
+        Ok(Found::Mapped(bytes, start, mapped.region()))
     }
 
     fn look_into_newest(&self, active: &Active, number: u32) -> Result<Newest, StoreError> {

@@ -56,13 +56,13 @@ impl Target {
 /// # Errors
 /// [`DecodeError`] with the offset.
 pub(crate) fn outline(stored: &Stored, dots: Dots) -> Result<Outline, DecodeError> {
-    let node = Node::parse(stored.bytes.clone(), Places::unknown())?;
+    let node = Node::parse(stored.bytes.clone(), None, Places::unknown())?;
     let mut targets = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| targets.extend(as_target(&target)));
     let has_forbidden_name = match node.see() {
         Seen::Bucket(bucket) => dots.is_some_and(|dots| has_forbidden_name(bucket, dots)),
         Seen::Inner(inner) => {
-            let below = follow(dots, &inner.prefix);
+            let below = follow(dots, inner.prefix);
             let first = targets.len().saturating_sub(inner.children_len());
             for (target, child) in targets.iter_mut().skip(first).zip(inner.children()) {
                 if let Target::Dir(id) = *target {
