@@ -9,6 +9,8 @@ use crate::metadata::{Package, Workspace};
 /// What a crate is, and so what it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layer {
+    /// Knows nothing of the database.
+    Transport,
     Core,
     Engine,
     Facade,
@@ -17,7 +19,8 @@ enum Layer {
 }
 
 /// The crates that ship.
-const SHIPPED: [(&str, Layer); 4] = [
+const SHIPPED: [(&str, Layer); 5] = [
+    ("conduit", Layer::Transport),
     ("irmin-core", Layer::Core),
     ("irmin-pack", Layer::Engine),
     ("irminsule", Layer::Facade),
@@ -27,7 +30,7 @@ const SHIPPED: [(&str, Layer); 4] = [
 impl Layer {
     fn may_use(self, other: Self) -> bool {
         match self {
-            Self::Core => false,
+            Self::Transport | Self::Core => false,
             Self::Engine => other == Self::Core,
             Self::Facade => matches!(other, Self::Core | Self::Engine),
             Self::Program => other == Self::Facade,
