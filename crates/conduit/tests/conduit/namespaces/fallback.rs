@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use conduit::{Context, ContextBuilder, Error, NoLookup, Resolver};
 
-use crate::machine::{Families, pair};
-use crate::server::{Server, ask};
+use super::machine::{Families, pair};
+use super::server::{Server, ask};
 
 /// Less than a dead address takes to fail.
 const BEFORE_IT_FAILS: Duration = Duration::from_secs(2);

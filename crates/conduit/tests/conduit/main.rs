@@ -9,6 +9,7 @@ mod faults;
 mod inherited;
 mod limits;
 mod matrix;
+mod namespaces;
 mod tcp;
 mod tls;
 mod unix;

@@ -2,8 +2,8 @@
 
 use conduit::{Context, ListenOptions, ProxyProtocol};
 
-use crate::machine::{Families, pair};
-use crate::server::{Server, exchange};
+use super::machine::{Families, pair};
+use super::server::{Server, exchange};
 
 /// Version 2, TCP over IPv6: from `[2001:db8::9]:4242` to `[fd00:2014::2]:80`.
 const HEADER: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x21\x00\x24\

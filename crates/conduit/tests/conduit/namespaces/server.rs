@@ -8,7 +8,7 @@ use conduit::{Attempt, BoxFlow, Context, Drain, Endpoint, Error, Host, ListenOpt
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
 
-use crate::machine::Machine;
+use super::machine::Machine;
 
 /// A server in a machine; ends when it is dropped.
 pub(crate) struct Server {

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use conduit::{Context, Host, ListenOptions};
 
-use crate::machine::{Families, Machine, pair};
-use crate::server::{Server, ask, exchange, host_and_port};
+use super::machine::{Families, Machine, pair};
+use super::server::{Server, ask, exchange, host_and_port};
 
 #[test]
 fn without_ipv4_global_and_link_local_addresses_are_reached() {
