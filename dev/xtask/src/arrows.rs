@@ -1,6 +1,6 @@
 //! Which crate may depend on which: arrows point one way.
 //!
-//! Programs use the facade, the facade uses engines, engines use the core. Engines never use each
+//! Programs use the server and the facade, the server uses the facade, the facade uses engines, engines use the core. Engines never use each
 //! other. What is for developers only is used by nobody else, except in tests.
 
 use crate::Findings;
@@ -12,15 +12,17 @@ enum Layer {
     Core,
     Engine,
     Facade,
+    Server,
     Program,
     Dev,
 }
 
 /// The crates that ship.
-const SHIPPED: [(&str, Layer); 4] = [
+const SHIPPED: [(&str, Layer); 5] = [
     ("irmin-core", Layer::Core),
     ("irmin-pack", Layer::Engine),
     ("irminsule", Layer::Facade),
+    ("irmin-server", Layer::Server),
     ("irmin-cli", Layer::Program),
 ];
 
@@ -30,7 +32,8 @@ impl Layer {
             Self::Core => false,
             Self::Engine => other == Self::Core,
             Self::Facade => matches!(other, Self::Core | Self::Engine),
-            Self::Program => other == Self::Facade,
+            Self::Server => other == Self::Facade,
+            Self::Program => matches!(other, Self::Facade | Self::Server),
             Self::Dev => true,
         }
     }
