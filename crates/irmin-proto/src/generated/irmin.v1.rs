@@ -38,15 +38,17 @@ pub struct Blob {
     /// in bytes
     #[prost(uint64, tag = "2")]
     pub size: u64,
-    /// The SHA-256 of the value's plain bytes is not kept; this names the value as the repository does.
+    /// of the object that holds the value: not the SHA-256 of its plain bytes
     #[prost(message, optional, tag = "3")]
     pub id: ::core::option::Option<ObjectId>,
-    /// The value, if it was asked for and is within the limit that was asked for.
+    /// The value, if it was asked for, is within the limit that was asked for, and the answer has room
+    /// for it (PROTOCOL.md, limits); else `Contents.ReadBlob` sends it.
     #[prost(bytes = "bytes", optional, tag = "4")]
     pub data: ::core::option::Option<::prost::bytes::Bytes>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Directory {
+    /// of what the caller may see of it
     #[prost(message, optional, tag = "1")]
     pub id: ::core::option::Option<ObjectId>,
     /// direct children
@@ -98,6 +100,7 @@ pub struct Header {
 pub struct Commit {
     #[prost(message, optional, tag = "1")]
     pub id: ::core::option::Option<ObjectId>,
+    /// of what the caller may see of it; absent if the contents are cut
     #[prost(message, optional, tag = "2")]
     pub tree: ::core::option::Option<ObjectId>,
     /// in order
@@ -128,6 +131,9 @@ pub struct CommitInfo {
     pub author_name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "3")]
     pub author_email: ::core::option::Option<::prost::alloc::string::String>,
+    /// default: now
+    #[prost(message, optional, tag = "4")]
+    pub author_time: ::core::option::Option<Time>,
 }
 /// Where to read.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -345,26 +351,32 @@ pub struct StatsRequest {
     #[prost(string, tag = "1")]
     pub repository: ::prost::alloc::string::String,
 }
+/// What an engine does not have is 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatsResponse {
     #[prost(uint64, tag = "1")]
     pub segments: u64,
+    /// in the segments' files
     #[prost(uint64, tag = "2")]
     pub segment_bytes: u64,
+    /// values of their own object, and chunks of large ones
     #[prost(message, optional, tag = "3")]
     pub blobs: ::core::option::Option<KindStats>,
     #[prost(message, optional, tag = "4")]
     pub chunk_lists: ::core::option::Option<KindStats>,
+    /// of directories
     #[prost(message, optional, tag = "5")]
     pub nodes: ::core::option::Option<KindStats>,
     #[prost(message, optional, tag = "6")]
     pub commits: ::core::option::Option<KindStats>,
     #[prost(uint64, tag = "7")]
     pub refs: u64,
+    /// objects that wait in memory to be written
     #[prost(uint64, tag = "8")]
     pub pending_bytes: u64,
     #[prost(uint64, tag = "9")]
     pub cache_bytes: u64,
+    /// this and the next three since the repository was opened
     #[prost(uint64, tag = "10")]
     pub syncs: u64,
     #[prost(uint64, tag = "11")]
@@ -373,19 +385,23 @@ pub struct StatsResponse {
     pub bytes_written: u64,
     #[prost(uint64, tag = "13")]
     pub reads: u64,
+    /// when it was opened
     #[prost(uint64, tag = "14")]
     pub bytes_scanned: u64,
+    /// of a torn tail, never acknowledged, when it was opened
     #[prost(uint64, tag = "15")]
     pub bytes_cut: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct KindStats {
+    /// one that is stored twice counts twice
     #[prost(uint64, tag = "1")]
     pub objects: u64,
+    /// of their encodings
     #[prost(uint64, tag = "2")]
     pub bytes: u64,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CollectRequest {
     #[prost(string, tag = "1")]
     pub repository: ::prost::alloc::string::String,
@@ -394,6 +410,20 @@ pub struct CollectRequest {
     pub keep: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bool, tag = "3")]
     pub dry_run: bool,
+    /// Commits to keep with all that they lead to, beside what names lead to.
+    #[prost(message, repeated, tag = "4")]
+    pub roots: ::prost::alloc::vec::Vec<ObjectId>,
+    /// What to leave out beneath single commits, by a client that applied its rules itself; not
+    /// together with `keep`.
+    #[prost(message, repeated, tag = "5")]
+    pub cuts: ::prost::alloc::vec::Vec<CommitCut>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommitCut {
+    #[prost(message, optional, tag = "1")]
+    pub commit: ::core::option::Option<ObjectId>,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CollectResponse {
@@ -424,12 +454,15 @@ pub struct CollectReport {
     pub objects_kept: u64,
     #[prost(uint64, tag = "2")]
     pub objects_removed: u64,
+    /// commits that lost their tree or their parents
     #[prost(uint64, tag = "3")]
     pub commits_cut: u64,
+    /// of the store
     #[prost(uint64, tag = "4")]
     pub bytes_before: u64,
     #[prost(uint64, tag = "5")]
     pub bytes_after: u64,
+    /// what was done until then stays
     #[prost(bool, tag = "6")]
     pub is_cancelled: bool,
 }
@@ -460,21 +493,26 @@ pub struct VerifyReport {
     pub segments: u64,
     #[prost(uint64, tag = "2")]
     pub frames: u64,
+    /// each of which was hashed
     #[prost(uint64, tag = "3")]
     pub objects: u64,
     #[prost(uint64, tag = "4")]
     pub commits: u64,
+    /// that were followed to the record that they name
     #[prost(uint64, tag = "5")]
     pub links: u64,
+    /// that are stored without a place
     #[prost(uint64, tag = "6")]
     pub links_unknown: u64,
+    /// that were followed to their commit
     #[prost(uint64, tag = "7")]
     pub refs: u64,
     #[prost(uint64, tag = "8")]
     pub bytes: u64,
+    /// of a torn tail, when the repository was opened
     #[prost(uint64, tag = "9")]
     pub bytes_cut: u64,
-    /// each with file, offset, expected, found
+    /// each with file, offset, expected, found; none: all is well
     #[prost(string, repeated, tag = "10")]
     pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -485,6 +523,7 @@ pub struct BackupRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BackupResponse {
+    /// the next piece of the file
     #[prost(bytes = "bytes", tag = "1")]
     pub bundle: ::prost::bytes::Bytes,
 }
@@ -576,6 +615,8 @@ pub mod admin_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
+        /// Tells figures about what is stored. Needs read on the whole repository; all others here need
+        /// admin, but for `Sync`.
         pub async fn stats(
             &mut self,
             request: impl tonic::IntoRequest<super::StatsRequest>,
@@ -660,7 +701,8 @@ pub mod admin_client {
             req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Admin", "Backup"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Makes all that was acknowledged with a weaker durability durable.
+        /// Makes all that was acknowledged with a weaker durability durable. Needs read on the whole
+        /// repository.
         pub async fn sync(
             &mut self,
             request: impl tonic::IntoRequest<super::SyncRequest>,
@@ -694,6 +736,8 @@ pub mod admin_server {
     /// Generated trait containing gRPC methods that should be implemented for use with AdminServer.
     #[async_trait]
     pub trait Admin: std::marker::Send + std::marker::Sync + 'static {
+        /// Tells figures about what is stored. Needs read on the whole repository; all others here need
+        /// admin, but for `Sync`.
         async fn stats(
             &self,
             request: tonic::Request<super::StatsRequest>,
@@ -731,7 +775,8 @@ pub mod admin_server {
             &self,
             request: tonic::Request<super::BackupRequest>,
         ) -> std::result::Result<tonic::Response<Self::BackupStream>, tonic::Status>;
-        /// Makes all that was acknowledged with a weaker durability durable.
+        /// Makes all that was acknowledged with a weaker durability durable. Needs read on the whole
+        /// repository.
         async fn sync(
             &self,
             request: tonic::Request<super::SyncRequest>,
@@ -1090,7 +1135,7 @@ pub struct GetRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetResponse {
-    /// that the revision meant; absent for a branch without a commit
+    /// What the revision meant; absent when no revision was named and `main` has no commit yet.
     #[prost(message, optional, tag = "1")]
     pub commit: ::core::option::Option<Commit>,
     /// one for each path, in order
@@ -1126,6 +1171,7 @@ pub struct ListResponse {
     pub total: u64,
     #[prost(message, repeated, tag = "4")]
     pub entries: ::prost::alloc::vec::Vec<ListEntry>,
+    /// ask again with `after` the last step
     #[prost(bool, tag = "5")]
     pub more: bool,
 }
@@ -1135,8 +1181,10 @@ pub struct GetTreeRequest {
     pub repository: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub tree: ::core::option::Option<ObjectId>,
+    /// empty: the tree itself
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub paths: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// as in GetRequest
     #[prost(uint64, tag = "4")]
     pub data_limit: u64,
 }
@@ -1167,10 +1215,13 @@ pub struct DiffRequest {
     /// a revision; empty: the empty tree
     #[prost(string, tag = "2")]
     pub from: ::prost::alloc::string::String,
+    /// a revision; empty: main
     #[prost(string, tag = "3")]
     pub to: ::prost::alloc::string::String,
+    /// empty: everywhere
     #[prost(bytes = "bytes", tag = "4")]
     pub path: ::prost::bytes::Bytes,
+    /// as in GetRequest
     #[prost(uint64, tag = "5")]
     pub data_limit: u64,
 }
@@ -1202,7 +1253,7 @@ pub struct LogRequest {
 pub struct LogResponse {
     #[prost(message, repeated, tag = "1")]
     pub commits: ::prost::alloc::vec::Vec<Commit>,
-    /// empty: this was the last one
+    /// Empty: this was the last one. A page may be empty and not the last.
     #[prost(string, tag = "2")]
     pub next_page: ::prost::alloc::string::String,
 }
@@ -2034,6 +2085,11 @@ pub mod settled {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MergeResponse {
+    /// With conflicts: what was merged, to be expected when they are settled.
+    #[prost(message, optional, tag = "7")]
+    pub ours: ::core::option::Option<ObjectId>,
+    #[prost(message, optional, tag = "8")]
+    pub theirs: ::core::option::Option<ObjectId>,
     #[prost(oneof = "merge_response::Outcome", tags = "1, 2, 3, 4, 5, 6")]
     pub outcome: ::core::option::Option<merge_response::Outcome>,
 }
@@ -2063,8 +2119,12 @@ pub mod merge_response {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HeadMoved {
+    /// where the branch is; absent: it does not exist
     #[prost(message, optional, tag = "1")]
     pub head: ::core::option::Option<ObjectId>,
+    /// what the revision means
+    #[prost(message, optional, tag = "2")]
+    pub theirs: ::core::option::Option<ObjectId>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RevertRequest {
@@ -2609,6 +2669,10 @@ pub struct UpdateRefsRequest {
     pub durability: i32,
     #[prost(string, tag = "4")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// This is sent again, because its answer did not come. The server may have been started anew
+    /// since: then names that lead to where the edits move them count as moved by them.
+    #[prost(bool, tag = "5")]
+    pub is_retry: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UpdateRefsResponse {
@@ -3386,15 +3450,20 @@ pub struct GetObjectsRequest {
     pub repository: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "2")]
     pub ids: ::prost::alloc::vec::Vec<ObjectId>,
-    /// Send also what these objects link to, so many levels deep, as far as the server's limit goes:
-    /// saves round trips when a tree is walked.
+    /// Send also what these objects link to, but for the parents of commits, so many levels deep, as
+    /// far as the server's limit goes: saves round trips when a tree is walked.
     #[prost(uint32, tag = "3")]
     pub depth: u32,
+    /// Send also so many generations of the parents of commits, as far as the server's limit goes:
+    /// saves round trips when history is walked.
+    #[prost(uint32, tag = "4")]
+    pub generations: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetObjectsResponse {
     #[prost(message, repeated, tag = "1")]
     pub objects: ::prost::alloc::vec::Vec<StoredObject>,
+    /// of those that were asked for
     #[prost(message, repeated, tag = "2")]
     pub absent: ::prost::alloc::vec::Vec<ObjectId>,
 }
@@ -3403,7 +3472,7 @@ pub struct StoredObject {
     /// canonical; its SHA-256 is the object's id
     #[prost(bytes = "bytes", tag = "1")]
     pub encoding: ::prost::bytes::Bytes,
-    /// of a commit
+    /// of a commit; where a commit is stored, the server computes it
     #[prost(uint32, tag = "2")]
     pub generation: u32,
     /// of a commit
@@ -3433,6 +3502,7 @@ pub struct PutRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PutResponse {
+    /// how many came
     #[prost(uint64, tag = "1")]
     pub objects: u64,
 }
@@ -3448,6 +3518,9 @@ pub struct PutAndUpdateRequest {
     pub durability: i32,
     #[prost(string, tag = "5")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// as in UpdateRefsRequest
+    #[prost(bool, tag = "6")]
+    pub is_retry: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CommitsWithPrefixRequest {
@@ -3477,6 +3550,16 @@ pub struct FetchRequest {
     #[prost(uint32, tag = "4")]
     pub depth: u32,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HoldRequest {
+    /// in the first message
+    #[prost(string, tag = "1")]
+    pub repository: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub commits: ::prost::alloc::vec::Vec<ObjectId>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldResponse {}
 /// Generated client implementations.
 pub mod objects_client {
     #![allow(
@@ -3625,7 +3708,8 @@ pub mod objects_client {
             req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Objects", "Put"));
             self.inner.client_streaming(req, path, codec).await
         }
-        /// Stores objects and moves names, in one call and at most one sync.
+        /// Stores objects and moves names, in one call and at most one sync. When a name is lost, the
+        /// objects may be stored or not.
         pub async fn put_and_update(
             &mut self,
             request: impl tonic::IntoRequest<super::PutAndUpdateRequest>,
@@ -3698,6 +3782,30 @@ pub mod objects_client {
             req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Objects", "Fetch"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Keeps commits, there or about to be stored, from being collected as long as the caller keeps
+        /// its side of the call open. The first answer says that they are held. When the caller closes its
+        /// side, the server lets go of them and then ends the call.
+        pub async fn hold(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::HoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::HoldResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/irmin.v1.Objects/Hold");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Objects", "Hold"));
+            self.inner.streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3738,7 +3846,8 @@ pub mod objects_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::PutRequest>>,
         ) -> std::result::Result<tonic::Response<super::PutResponse>, tonic::Status>;
-        /// Stores objects and moves names, in one call and at most one sync.
+        /// Stores objects and moves names, in one call and at most one sync. When a name is lost, the
+        /// objects may be stored or not.
         async fn put_and_update(
             &self,
             request: tonic::Request<super::PutAndUpdateRequest>,
@@ -3766,6 +3875,19 @@ pub mod objects_server {
             &self,
             request: tonic::Request<super::FetchRequest>,
         ) -> std::result::Result<tonic::Response<Self::FetchStream>, tonic::Status>;
+        /// Server streaming response type for the Hold method.
+        type HoldStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::HoldResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Keeps commits, there or about to be stored, from being collected as long as the caller keeps
+        /// its side of the call open. The first answer says that they are held. When the caller closes its
+        /// side, the server lets go of them and then ends the call.
+        async fn hold(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::HoldRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::HoldStream>, tonic::Status>;
     }
     /// The repository as a store of objects: for clones, fetches, pushes, and for clients that run the
     /// library on a repository far away. Reading needs read on the whole repository, but for `Fetch`.
@@ -4115,6 +4237,50 @@ pub mod objects_server {
                     };
                     Box::pin(fut)
                 }
+                "/irmin.v1.Objects/Hold" => {
+                    #[allow(non_camel_case_types)]
+                    struct HoldSvc<T: Objects>(pub Arc<T>);
+                    impl<T: Objects> tonic::server::StreamingService<super::HoldRequest>
+                    for HoldSvc<T> {
+                        type Response = super::HoldResponse;
+                        type ResponseStream = T::HoldStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::HoldRequest>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Objects>::hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -4295,21 +4461,20 @@ pub struct Committed {
     /// absent: nothing had to change
     #[prost(message, optional, tag = "1")]
     pub commit: ::core::option::Option<Commit>,
+    /// how often it was tried; 0: this is the first answer to a repeated request
     #[prost(uint32, tag = "2")]
     pub attempts: u32,
 }
 /// Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PreconditionFailed {
-    /// which of the preconditions
+    /// which of the preconditions, counted from 0
     #[prost(uint32, tag = "1")]
     pub index: u32,
-    /// what is at the path
+    /// What is at the path instead, or which commit the branch points to; absent: nothing, or what is
+    /// there is just what must not be.
     #[prost(message, optional, tag = "2")]
-    pub found: ::core::option::Option<Entry>,
-    /// where the branch is
-    #[prost(message, optional, tag = "3")]
-    pub head: ::core::option::Option<ObjectId>,
+    pub found: ::core::option::Option<ObjectId>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stale {
