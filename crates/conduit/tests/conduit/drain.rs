@@ -66,7 +66,7 @@ async fn what_was_begun_is_finished_before_the_deadline() {
     assert_eq!(answer, b"z");
     assert_eq!(server.await.unwrap(), Drained { cut: 0 });
     assert_eq!(begin.elapsed().as_millis(), 500);
-    let refused = context.connect(&parse("pipe:a")).await.err().unwrap();
+    let refused = context.connect(&parse("pipe:a")).await.unwrap_err();
     assert_eq!(refused.io_kind(), std::io::ErrorKind::ConnectionRefused);
 }
 

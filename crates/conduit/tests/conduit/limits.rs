@@ -73,7 +73,7 @@ async fn a_client_does_not_wait_for_ever_for_a_handshake() {
     let _silent = Listener::bind(&context, &parse("pipe:a"), ListenOptions::default()).await;
     for endpoint in ["tls+pipe:a", "ws+pipe:a"] {
         let begin = Instant::now();
-        let error = context.connect(&parse(endpoint)).await.err().unwrap();
+        let error = context.connect(&parse(endpoint)).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("{} did not answer within 10s", parse(endpoint))
@@ -189,4 +189,52 @@ async fn one_connection_at_a_time_is_enough_for_several_sockets() {
         let _client = context.connect(at).await.unwrap();
         listener.accept().await.unwrap();
     }
+}
+
+/// Makes `few_files_child` do something.
+const CHILD: &str = "CONDUIT_TEST_FEW_FILES";
+
+/// Does nothing unless the test below has started it, in a process that may have few files open.
+#[tokio::test]
+async fn few_files_child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let (options, log) = logged(ListenOptions::default());
+    let context = Context::new();
+    let mut listener = Listener::bind(&context, &parse("tcp://127.0.0.1:0"), options)
+        .await
+        .unwrap();
+    let at = listener.endpoints()[0].clone();
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    // Room for the client's end, and none for the server's.
+    drop(files.pop());
+    let _client = context.connect(&at).await.unwrap();
+    let begin = Instant::now();
+    while log.lock().unwrap().len() < 5 {
+        tokio::task::yield_now().await;
+    }
+    // After pauses of 10, 20, 40 and 80 ms, of which some may have passed before.
+    assert!(begin.elapsed() >= Duration::from_millis(140));
+    drop(files);
+    assert!(listener.accept().await.is_some());
+    let log = log.lock().unwrap();
+    assert!(log[0].contains("Too many open files"), "{}", log[0]);
+}
+
+#[test]
+fn without_file_descriptors_the_loop_waits_and_then_goes_on() {
+    let status = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 40 && exec \"$0\" --exact limits::few_files_child --test-threads=1",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .env(CHILD, "1")
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
 }

@@ -14,3 +14,5 @@ mod tcp;
 mod tls;
 mod unix;
 mod vsock;
+#[cfg(feature = "ws")]
+mod ws;

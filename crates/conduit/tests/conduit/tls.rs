@@ -215,3 +215,16 @@ fn certificates_and_keys_that_are_none_are_named() {
     let error = Identity::from_files("/nonexistent/a".as_ref(), "b".as_ref()).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/a: "), "{error}");
 }
+
+#[tokio::test]
+async fn a_certificate_that_signed_itself_is_trusted_where_it_is_known() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = conduit::Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let context = Context::builder()
+        .pipes(Pipes::new())
+        .trust(conduit::Trust::from_pem(certificate.as_bytes()).unwrap())
+        .identity(identity)
+        .build();
+    pair(&context, &parse("tls+pipe:a"), ListenOptions::default()).await;
+}
