@@ -12,6 +12,7 @@ mod w9;
 mod wb;
 mod wc;
 mod wg;
+mod wg_bare;
 pub(crate) mod wh;
 pub(crate) mod wo;
 mod wr;
