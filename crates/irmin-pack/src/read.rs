@@ -1,5 +1,6 @@
 //! Finding and reading objects.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ impl Log {
         places.sort_unstable();
         let epoch = self.cache.epoch();
         let mut found = Vec::with_capacity(TOGETHER);
+        let mut made = HashMap::new();
         for places in places.chunks(TOGETHER) {
             // Waiting for a record's first bytes costs as much as all else that is done for it: hence
             // for those of several at once.
@@ -80,7 +82,8 @@ impl Log {
             }
             found.iter().for_each(Found::touch);
             for (&(place, position), found) in places.iter().zip(found.drain(..)) {
-                let stored = match (self.take(place, found, epoch, false)?, keys.get(position)) {
+                let stored = self.take(place, found, epoch, Some(&mut made))?;
+                let stored = match (stored, keys.get(position)) {
                     (None, Some(key)) => self.get(&Key::from(key.id))?,
                     (stored, _) => stored,
                 };
@@ -253,19 +256,20 @@ impl Log {
     pub(crate) fn read(&self, place: Place) -> Result<Option<Stored>, StoreError> {
         let epoch = self.cache.epoch();
         let found = self.look(place)?;
-        self.take(place, found, epoch, true)
+        self.take(place, found, epoch, None)
     }
 
     /// Makes an object of what was found at a place since the cache's epoch.
     ///
-    /// Unless they are to be kept, objects that are made from others and lie in memory are not cached:
-    /// who asks for many keeps them, and would drive out what others come back to.
+    /// Of many that are asked for at once, objects that are made from others and lie in memory are not
+    /// cached: who asks for many keeps them, and would drive out what others come back to. They are `made`
+    /// from each other, for those of one line of history are often asked for together.
     fn take(
         &self,
         place: Place,
         found: Found,
         epoch: u64,
-        keeps: bool,
+        mut made: Option<&mut HashMap<Place, Arc<Whole>>>,
     ) -> Result<Option<Stored>, StoreError> {
         if matches!(found, Found::Written(..))
             && let Some(stored) = self.cache.get(place)
@@ -298,9 +302,13 @@ impl Log {
         if is_mapped && let Some(stored) = self.cache.get(place) {
             return Ok(Some(stored));
         }
-        let whole = self.make(Piece::new(record, &bytes, place, offset))?;
+        let piece = Piece::new(record, &bytes, place, offset);
+        let whole = self.make_with(piece, made.as_deref())?;
+        if let Some(made) = made.as_deref_mut() {
+            made.insert(place, Arc::clone(&whole));
+        }
         let whole = Arc::unwrap_or_clone(whole);
-        if is_mapped && !keeps {
+        if is_mapped && made.is_some() {
             return Ok(Some(Stored {
                 bytes: whole.bytes,
                 region: None,
@@ -327,8 +335,22 @@ impl Log {
 
     /// Makes the object of a record that was read.
     pub(crate) fn make(&self, piece: Piece) -> Result<Arc<Whole>, StoreError> {
-        let made = chain::make(piece, &mut |place| self.piece(place));
-        made.map_err(|unmade| unmade.at(&self.layout))
+        self.make_with(piece, None)
+    }
+
+    fn make_with(
+        &self,
+        piece: Piece,
+        made: Option<&HashMap<Place, Arc<Whole>>>,
+    ) -> Result<Arc<Whole>, StoreError> {
+        let whole = chain::make(
+            piece,
+            &mut |place| match made.and_then(|made| made.get(&place)) {
+                Some(whole) => Ok(Some(Piece::Whole(Arc::clone(whole)))),
+                None => self.piece(place),
+            },
+        );
+        whole.map_err(|unmade| unmade.at(&self.layout))
     }
 
     pub(crate) fn piece(&self, place: Place) -> Result<Option<Piece>, StoreError> {

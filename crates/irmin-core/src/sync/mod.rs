@@ -5,12 +5,14 @@
 //! that a transfer that fails shows nothing. A bundle file is a target when it is written and an
 //! engine when it is read.
 
+mod bases;
 mod bundle;
 mod commits;
 mod copy;
 mod error;
 mod fetch;
 mod object;
+mod order;
 mod pull;
 mod push;
 mod sink;

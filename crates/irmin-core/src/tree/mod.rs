@@ -41,7 +41,7 @@ pub use entry::{Entry, EntryKind};
 pub use find::BlobRef;
 pub use list::Listing;
 pub(crate) use node::node_links;
-pub(crate) use outline::{Dots, Target, chunk_list, outline};
+pub(crate) use outline::{Dots, Outline, Target, chunk_list, outline};
 pub(crate) use persist::Staged;
 pub use stats::TreeStats;
 pub use walk::{Order, Walk, WalkOptions};

@@ -15,7 +15,8 @@ use crate::repo::Repo;
 use crate::store::{Key, Object, ObjectStore, StoreId, Stored};
 use crate::store_error::StoreError;
 use crate::sync::SyncError;
-use crate::sync::copy::{CopyOptions, CopyProgress, copy_without};
+use crate::sync::bases::Near;
+use crate::sync::copy::{Copy, CopyOptions, CopyProgress};
 use crate::sync::object::{Role, Want};
 use crate::{Id, IdPrefix};
 
@@ -81,7 +82,8 @@ impl Repo {
             Ok(false)
         };
         let wants: Vec<Id> = options.refs.iter().map(|(_, id)| *id).collect();
-        let copied = copy_without(source, &wants, &sink, &options.copy, &is_left_out, progress);
+        let copy = Copy::new(source, &sink, Near::Source).without(&is_left_out);
+        let copied = copy.run(&wants, &options.copy, progress);
         let mut stream = sink
             .stream
             .into_inner()
@@ -127,7 +129,7 @@ fn trees_of(source: &dyn ObjectStore, commits: &[Id]) -> Result<HashSet<Id>, Syn
             }
         })?;
         for (want, stored) in round.iter().zip(found) {
-            let (_, links) = want.check(stored)?;
+            let links = want.check(stored)?.links;
             let new = links.into_iter().filter(|link| ids.insert(link.id));
             pending.extend(new.filter(|link| link.role.has_links()));
         }
