@@ -44,3 +44,6 @@ pub use stream::{
 };
 pub use verb::{Needs, Verb};
 pub use watch::{NamesWatching, WatchOptions, Watched, Watching};
+
+#[cfg(test)]
+mod tests;

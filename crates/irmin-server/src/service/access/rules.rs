@@ -195,6 +195,17 @@ impl Grants {
         }
     }
 
+    /// Tells whether a rule grants a right on all of some branch.
+    #[must_use]
+    pub fn on_some_branch(&self, right: Right) -> bool {
+        match &self.0 {
+            Granted::Everything => true,
+            Granted::Rules(rules) => rules
+                .iter()
+                .any(|rule| rule.right >= right && rule.path.is_root()),
+        }
+    }
+
     /// Tells whether one rule grants a right on the whole repository.
     #[must_use]
     pub fn on_repo(&self, right: Right) -> bool {

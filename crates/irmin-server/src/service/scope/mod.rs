@@ -1,6 +1,7 @@
 //! A repository as one caller may see it.
 
 mod admin;
+mod fetch;
 mod history;
 mod merge;
 mod names;
@@ -194,9 +195,23 @@ impl Scope {
                 let what = what(right);
                 Err(self.denied(format!("you may not {what} on all of repository '{repo}'")))
             }
+            (Needs::Push, name) if self.may_push(name) => Ok(()),
+            (Needs::Push, _) => Err(self.denied(
+                "bringing objects takes the right to write a whole branch, and to read all of the \
+                 repository"
+                    .to_owned(),
+            )),
             (Needs::Server, _) if self.server.access().is_server_admin(&self.caller) => Ok(()),
             (Needs::Server, _) => Err(self.denied("you do not administer this server".to_owned())),
         }
+    }
+
+    fn may_push(&self, name: Option<&str>) -> bool {
+        let writes = match name {
+            Some(name) => self.may(name, Right::Write),
+            None => self.grants.on_some_branch(Right::Write),
+        };
+        writes && self.grants.on_repo(Right::Read)
     }
 
     /// A refusal; who did not say who it is may do so.
