@@ -213,7 +213,7 @@ impl Repos {
         let mut done = Ok(());
         for slot in slots.values() {
             if let Some(open) = lock(slot).take() {
-                open.hub.stop();
+                open.hub.stop_and_wait();
                 done = done.and(open.repo.engine().sync());
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use irminsule::{Change, Engine, Id, NameChange, Path, Since, WatchEvent, WatchKind};
@@ -18,7 +18,7 @@ use super::server::Server;
 use super::verb::Verb;
 
 /// How long the thread of a repository waits before it looks whether anybody watches still.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How many events are fetched in one hop.
 const EVENTS_PER_HOP: usize = 64;
@@ -31,7 +31,8 @@ const LOOKS_PER_HOP: usize = 16;
 pub(crate) struct Hub {
     engine: Arc<dyn Engine>,
     told: signal::Sender<u64>,
-    is_running: Mutex<bool>,
+    /// Whether the thread goes on, and the one that was begun last.
+    thread: Mutex<(bool, Option<JoinHandle<()>>)>,
     is_stopped: AtomicBool,
 }
 
@@ -40,7 +41,7 @@ impl Hub {
         Arc::new(Self {
             told: signal::Sender::new(engine.changes()),
             engine,
-            is_running: Mutex::new(false),
+            thread: Mutex::default(),
             is_stopped: AtomicBool::new(false),
         })
     }
@@ -58,32 +59,39 @@ impl Hub {
 
     /// Returns what is told of each change, and makes sure that somebody waits for them.
     fn subscribe(self: &Arc<Self>) -> Result<signal::Receiver<u64>> {
-        let mut is_running = self
-            .is_running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = self.told.subscribe();
-        if !*is_running {
+        if !thread.0 {
             let hub = Arc::downgrade(self);
             let named = thread::Builder::new().name("watch hub".to_owned());
             let seen = self.engine.changes();
             self.told.send_replace(seen);
-            named.spawn(move || wait(&hub, seen)).map_err(|error| {
+            let spawned = named.spawn(move || wait(&hub, seen)).map_err(|error| {
                 ServiceError::unavailable(format!("no thread to be had: {error}"), LOOK)
             })?;
-            *is_running = true;
+            *thread = (true, Some(spawned));
         }
         Ok(receiver)
     }
 
     /// Tells whether the thread goes on.
     fn goes_on(&self) -> bool {
-        let mut is_running = self
-            .is_running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *is_running = !self.is_stopped() && self.told.receiver_count() > 0;
-        *is_running
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.0 = !self.is_stopped() && self.told.receiver_count() > 0;
+        thread.0
+    }
+
+    /// Ends all watches, and waits until the thread has let go of the engine: at most a quarter of a
+    /// second.
+    pub(crate) fn stop_and_wait(&self) {
+        self.stop();
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let ending = thread.1.take();
+        drop(thread);
+        if let Some(ending) = ending {
+            // It tells nothing but that it has ended.
+            let _ = ending.join();
+        }
     }
 }
 
