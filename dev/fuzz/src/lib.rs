@@ -15,6 +15,7 @@ mod budget;
 mod bundle;
 mod chunks;
 mod commit;
+mod conduit;
 mod input;
 mod merges;
 mod names;
@@ -27,7 +28,7 @@ mod typed;
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
@@ -41,6 +42,9 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("bundle", bundle::run),
     ("pack_frame", pack::frame),
     ("pack_store", pack::store),
+    ("endpoint", conduit::endpoint),
+    ("proxy_header", conduit::proxy_header),
+    ("certificate", conduit::certificate),
 ];
 
 /// Runs the function with this name.
