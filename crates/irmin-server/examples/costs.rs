@@ -196,7 +196,7 @@ async fn watches(server: &Server, count: usize) -> Result<(), Failure> {
     let bytes = resident().saturating_sub(before) / count;
     println!("{count} idle watches: {bytes} bytes each, {idle:?} of processors a second");
     let mut start = Vec::new();
-    for value in ["second", "third"] {
+    for value in ["seen once", "seen twice"] {
         start.push((Instant::now(), processor_time()));
         commit(server, value)?;
         tokio::time::sleep(Duration::from_secs(2)).await;
