@@ -308,10 +308,11 @@ impl Branch {
     ) -> Result<Option<Commit>> {
         let turn = self.turn()?;
         let done = self.try_commit(options, view, opened_on.cloned(), check)?;
+        let applied = self.repo().engine().applied();
         drop(turn);
         match done {
             Ok(commit) => {
-                self.acknowledge(options, view)?;
+                self.acknowledge(options, view, applied)?;
                 Ok(commit)
             }
             Err((path, commit)) => Err(Error::Transaction(TransactionError::TooManyAttempts {
