@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use irminsule::{BranchName, Env, Repo, StoreError};
 
 use super::error::{ErrorKind, Result, ServiceError};
+use super::hub::Hub;
 use super::requests::Requests;
-use super::watch::Hub;
 
 /// Where repositories live.
 #[derive(Clone, Debug, PartialEq, Eq)]
