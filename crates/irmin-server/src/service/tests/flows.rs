@@ -239,11 +239,10 @@ fn a_request_with_a_key_is_done_once_also_after_a_restart() {
     assert_eq!(head.generation(), 2);
 }
 
-#[test]
-fn conflicts_of_a_merge_are_values_and_are_settled_path_by_path() {
-    let server = open_server();
-    seed(&server, "main", &["a", "b"]);
-    let scope = scope_of(&server, "ada");
+/// Makes two branches that differ at two paths.
+fn diverged(server: &Server) -> Scope {
+    seed(server, "main", &["a", "b"]);
+    let scope = scope_of(server, "ada");
     scope
         .create_branch("dev", &scope.resolve("main").unwrap())
         .unwrap();
@@ -256,6 +255,13 @@ fn conflicts_of_a_merge_are_values_and_are_settled_path_by_path() {
             })
             .unwrap();
     }
+    scope
+}
+
+#[test]
+fn conflicts_of_a_merge_are_values_and_are_settled_path_by_path() {
+    let server = open_server();
+    let scope = diverged(&server);
     let mut request = MergeRequest::new("dev", CommitOptions::new("merge"));
     for dry_run in [true, false] {
         request.dry_run = dry_run;
@@ -373,7 +379,15 @@ fn who_sees_a_part_cannot_give_the_whole_another_name_or_merge_it() {
     }
     let unknown = scope.resolve("hiddem").unwrap_err();
     assert!(!unknown.message.contains("hidden"), "{unknown}");
-    // What ada may read she may put on her own branch, and that says nothing of the rest.
+}
+
+#[test]
+fn what_one_sees_of_a_part_can_be_put_elsewhere_and_says_nothing_of_the_rest() {
+    let rules = "[[rule]]\nprincipal = 'ada'\nbranch = 'main'\npath = 'a'\nright = 'read'\n\
+                 [[rule]]\nprincipal = 'ada'\nbranch = 'own'\nright = 'admin'";
+    let server = with_rules(rules);
+    seed(&server, "main", &["a/1", "secret"]);
+    let scope = scope_of(&server, "ada");
     let graft = Write::Graft {
         path: path("copy"),
         revision: "main".to_owned(),
