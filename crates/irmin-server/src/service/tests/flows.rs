@@ -560,3 +560,40 @@ fn repositories_are_made_dropped_and_found_again() {
     assert_eq!(server.list_repos(&ada), ["main", "second"]);
     assert!(!dir.path().join(".dropped-9-old").exists());
 }
+
+#[test]
+fn a_value_that_comes_to_lie_above_a_write_meanwhile_is_not_replaced_by_who_may_not_write_it() {
+    let rules = "[[rule]]\nprincipal = 'ada'\npath = 'a/b'\nright = 'write'";
+    for isolation in [
+        Isolation::Serializable,
+        Isolation::Snapshot,
+        Isolation::Overwrite,
+    ] {
+        let server = with_rules(rules);
+        seed(&server, "main", &["other"]);
+        let mut is_first = true;
+        let options = CommitOptions::new("late").isolation(isolation);
+        let done = scope_of(&server, "ada").transact("main", &options, |view| {
+            let done = view.set(&path("a/b/c"), "mine")?;
+            if std::mem::take(&mut is_first) {
+                seed(&server, "main", &["a"]);
+            }
+            Ok(done)
+        });
+        let error = done.unwrap_err();
+        assert_ne!(error.kind, ErrorKind::Internal, "{isolation:?}: {error}");
+        if let Details::Conflicts(conflicts) = &error.details {
+            assert!(
+                conflicts.is_empty(),
+                "{conflicts:?} are nothing that ada may see"
+            );
+        }
+        let own = server.scope(&Caller::local(), "main").unwrap();
+        let tree = own.resolve("main").unwrap().tree().unwrap();
+        assert_eq!(
+            tree.get_bytes(&path("a")).unwrap().unwrap(),
+            "a",
+            "{isolation:?}"
+        );
+    }
+}
