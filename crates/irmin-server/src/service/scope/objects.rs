@@ -159,8 +159,22 @@ impl Scope {
     ) -> Result<RefOutcome> {
         self.check_count("names", edits.len(), self.limits().paths)?;
         for edit in edits {
-            irminsule::RefName::new(edit.name.clone())?;
+            // Whoever spells a name in another way means another name, for rules and for the engine.
+            if irminsule::RefName::new(edit.name.clone())?.as_str() != edit.name {
+                let name = edit.name.escape_debug();
+                return Err(ServiceError::invalid(format!(
+                    "'{name}' is not a full name"
+                )));
+            }
             self.begin(Verb::UpdateRefs, Some(name_in_rules(&edit.name)))?;
+        }
+        for new in edits.iter().filter_map(|edit| edit.new) {
+            let is_commit = self.repo().commit(new).is_ok_and(|found| found.is_some());
+            if !is_commit {
+                return Err(ServiceError::invalid(format!(
+                    "{new} is no commit that is here"
+                )));
+            }
         }
         let engine = self.repo().engine();
         let outcome = engine.compare_and_swap(edits, durability)?;
