@@ -385,7 +385,7 @@ pub struct KindStats {
     #[prost(uint64, tag = "2")]
     pub bytes: u64,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CollectRequest {
     #[prost(string, tag = "1")]
     pub repository: ::prost::alloc::string::String,
@@ -394,6 +394,20 @@ pub struct CollectRequest {
     pub keep: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bool, tag = "3")]
     pub dry_run: bool,
+    /// Commits to keep with all that they lead to, beside what names lead to.
+    #[prost(message, repeated, tag = "4")]
+    pub roots: ::prost::alloc::vec::Vec<ObjectId>,
+    /// What to leave out beneath single commits, by a client that applied its rules itself; not
+    /// together with `keep`.
+    #[prost(message, repeated, tag = "5")]
+    pub cuts: ::prost::alloc::vec::Vec<CommitCut>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommitCut {
+    #[prost(message, optional, tag = "1")]
+    pub commit: ::core::option::Option<ObjectId>,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CollectResponse {
@@ -3386,10 +3400,14 @@ pub struct GetObjectsRequest {
     pub repository: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "2")]
     pub ids: ::prost::alloc::vec::Vec<ObjectId>,
-    /// Send also what these objects link to, so many levels deep, as far as the server's limit goes:
-    /// saves round trips when a tree is walked.
+    /// Send also what these objects link to, but for the parents of commits, so many levels deep, as
+    /// far as the server's limit goes: saves round trips when a tree is walked.
     #[prost(uint32, tag = "3")]
     pub depth: u32,
+    /// Send also so many generations of the parents of commits, as far as the server's limit goes:
+    /// saves round trips when history is walked.
+    #[prost(uint32, tag = "4")]
+    pub generations: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetObjectsResponse {
@@ -3477,6 +3495,16 @@ pub struct FetchRequest {
     #[prost(uint32, tag = "4")]
     pub depth: u32,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HoldRequest {
+    /// in the first message
+    #[prost(string, tag = "1")]
+    pub repository: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub commits: ::prost::alloc::vec::Vec<ObjectId>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldResponse {}
 /// Generated client implementations.
 pub mod objects_client {
     #![allow(
@@ -3625,7 +3653,8 @@ pub mod objects_client {
             req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Objects", "Put"));
             self.inner.client_streaming(req, path, codec).await
         }
-        /// Stores objects and moves names, in one call and at most one sync.
+        /// Stores objects and moves names, in one call and at most one sync. When a name is lost, the
+        /// objects may be stored or not.
         pub async fn put_and_update(
             &mut self,
             request: impl tonic::IntoRequest<super::PutAndUpdateRequest>,
@@ -3698,6 +3727,30 @@ pub mod objects_client {
             req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Objects", "Fetch"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Keeps commits, there or about to be stored, from being collected as long as the caller keeps
+        /// its side of the call open. The first answer says that they are held. When the caller closes its
+        /// side, the server lets go of them and then ends the call.
+        pub async fn hold(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::HoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::HoldResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/irmin.v1.Objects/Hold");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Objects", "Hold"));
+            self.inner.streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3738,7 +3791,8 @@ pub mod objects_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::PutRequest>>,
         ) -> std::result::Result<tonic::Response<super::PutResponse>, tonic::Status>;
-        /// Stores objects and moves names, in one call and at most one sync.
+        /// Stores objects and moves names, in one call and at most one sync. When a name is lost, the
+        /// objects may be stored or not.
         async fn put_and_update(
             &self,
             request: tonic::Request<super::PutAndUpdateRequest>,
@@ -3766,6 +3820,19 @@ pub mod objects_server {
             &self,
             request: tonic::Request<super::FetchRequest>,
         ) -> std::result::Result<tonic::Response<Self::FetchStream>, tonic::Status>;
+        /// Server streaming response type for the Hold method.
+        type HoldStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::HoldResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Keeps commits, there or about to be stored, from being collected as long as the caller keeps
+        /// its side of the call open. The first answer says that they are held. When the caller closes its
+        /// side, the server lets go of them and then ends the call.
+        async fn hold(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::HoldRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::HoldStream>, tonic::Status>;
     }
     /// The repository as a store of objects: for clones, fetches, pushes, and for clients that run the
     /// library on a repository far away. Reading needs read on the whole repository, but for `Fetch`.
@@ -4111,6 +4178,50 @@ pub mod objects_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/irmin.v1.Objects/Hold" => {
+                    #[allow(non_camel_case_types)]
+                    struct HoldSvc<T: Objects>(pub Arc<T>);
+                    impl<T: Objects> tonic::server::StreamingService<super::HoldRequest>
+                    for HoldSvc<T> {
+                        type Response = super::HoldResponse;
+                        type ResponseStream = T::HoldStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::HoldRequest>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Objects>::hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
