@@ -7,6 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+mod failure;
+mod ids;
+
+pub use failure::{DOMAIN, Failure};
+pub use ids::ID_BYTES;
+
 /// The first version of the protocol: one message, client or server for each in the `.proto` files.
 ///
 /// This is the one place where generated code is exempt from the workspace's lints; what `xtask`

@@ -38,15 +38,17 @@ pub struct Blob {
     /// in bytes
     #[prost(uint64, tag = "2")]
     pub size: u64,
-    /// The SHA-256 of the value's plain bytes is not kept; this names the value as the repository does.
+    /// of the object that holds the value: not the SHA-256 of its plain bytes
     #[prost(message, optional, tag = "3")]
     pub id: ::core::option::Option<ObjectId>,
-    /// The value, if it was asked for and is within the limit that was asked for.
+    /// The value, if it was asked for, is within the limit that was asked for, and the answer has room
+    /// for it (PROTOCOL.md, limits); else `Contents.ReadBlob` sends it.
     #[prost(bytes = "bytes", optional, tag = "4")]
     pub data: ::core::option::Option<::prost::bytes::Bytes>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Directory {
+    /// of what the caller may see of it
     #[prost(message, optional, tag = "1")]
     pub id: ::core::option::Option<ObjectId>,
     /// direct children
@@ -98,6 +100,7 @@ pub struct Header {
 pub struct Commit {
     #[prost(message, optional, tag = "1")]
     pub id: ::core::option::Option<ObjectId>,
+    /// of what the caller may see of it; absent if the contents are cut
     #[prost(message, optional, tag = "2")]
     pub tree: ::core::option::Option<ObjectId>,
     /// in order
@@ -128,6 +131,9 @@ pub struct CommitInfo {
     pub author_name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "3")]
     pub author_email: ::core::option::Option<::prost::alloc::string::String>,
+    /// default: now
+    #[prost(message, optional, tag = "4")]
+    pub author_time: ::core::option::Option<Time>,
 }
 /// Where to read.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -345,26 +351,32 @@ pub struct StatsRequest {
     #[prost(string, tag = "1")]
     pub repository: ::prost::alloc::string::String,
 }
+/// What an engine does not have is 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatsResponse {
     #[prost(uint64, tag = "1")]
     pub segments: u64,
+    /// in the segments' files
     #[prost(uint64, tag = "2")]
     pub segment_bytes: u64,
+    /// values of their own object, and chunks of large ones
     #[prost(message, optional, tag = "3")]
     pub blobs: ::core::option::Option<KindStats>,
     #[prost(message, optional, tag = "4")]
     pub chunk_lists: ::core::option::Option<KindStats>,
+    /// of directories
     #[prost(message, optional, tag = "5")]
     pub nodes: ::core::option::Option<KindStats>,
     #[prost(message, optional, tag = "6")]
     pub commits: ::core::option::Option<KindStats>,
     #[prost(uint64, tag = "7")]
     pub refs: u64,
+    /// objects that wait in memory to be written
     #[prost(uint64, tag = "8")]
     pub pending_bytes: u64,
     #[prost(uint64, tag = "9")]
     pub cache_bytes: u64,
+    /// this and the next three since the repository was opened
     #[prost(uint64, tag = "10")]
     pub syncs: u64,
     #[prost(uint64, tag = "11")]
@@ -373,15 +385,19 @@ pub struct StatsResponse {
     pub bytes_written: u64,
     #[prost(uint64, tag = "13")]
     pub reads: u64,
+    /// when it was opened
     #[prost(uint64, tag = "14")]
     pub bytes_scanned: u64,
+    /// of a torn tail, never acknowledged, when it was opened
     #[prost(uint64, tag = "15")]
     pub bytes_cut: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct KindStats {
+    /// one that is stored twice counts twice
     #[prost(uint64, tag = "1")]
     pub objects: u64,
+    /// of their encodings
     #[prost(uint64, tag = "2")]
     pub bytes: u64,
 }
@@ -438,12 +454,15 @@ pub struct CollectReport {
     pub objects_kept: u64,
     #[prost(uint64, tag = "2")]
     pub objects_removed: u64,
+    /// commits that lost their tree or their parents
     #[prost(uint64, tag = "3")]
     pub commits_cut: u64,
+    /// of the store
     #[prost(uint64, tag = "4")]
     pub bytes_before: u64,
     #[prost(uint64, tag = "5")]
     pub bytes_after: u64,
+    /// what was done until then stays
     #[prost(bool, tag = "6")]
     pub is_cancelled: bool,
 }
@@ -474,21 +493,26 @@ pub struct VerifyReport {
     pub segments: u64,
     #[prost(uint64, tag = "2")]
     pub frames: u64,
+    /// each of which was hashed
     #[prost(uint64, tag = "3")]
     pub objects: u64,
     #[prost(uint64, tag = "4")]
     pub commits: u64,
+    /// that were followed to the record that they name
     #[prost(uint64, tag = "5")]
     pub links: u64,
+    /// that are stored without a place
     #[prost(uint64, tag = "6")]
     pub links_unknown: u64,
+    /// that were followed to their commit
     #[prost(uint64, tag = "7")]
     pub refs: u64,
     #[prost(uint64, tag = "8")]
     pub bytes: u64,
+    /// of a torn tail, when the repository was opened
     #[prost(uint64, tag = "9")]
     pub bytes_cut: u64,
-    /// each with file, offset, expected, found
+    /// each with file, offset, expected, found; none: all is well
     #[prost(string, repeated, tag = "10")]
     pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -499,6 +523,7 @@ pub struct BackupRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BackupResponse {
+    /// the next piece of the file
     #[prost(bytes = "bytes", tag = "1")]
     pub bundle: ::prost::bytes::Bytes,
 }
@@ -590,6 +615,8 @@ pub mod admin_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
+        /// Tells figures about what is stored. Needs read on the whole repository; all others here need
+        /// admin, but for `Sync`.
         pub async fn stats(
             &mut self,
             request: impl tonic::IntoRequest<super::StatsRequest>,
@@ -674,7 +701,8 @@ pub mod admin_client {
             req.extensions_mut().insert(GrpcMethod::new("irmin.v1.Admin", "Backup"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Makes all that was acknowledged with a weaker durability durable.
+        /// Makes all that was acknowledged with a weaker durability durable. Needs read on the whole
+        /// repository.
         pub async fn sync(
             &mut self,
             request: impl tonic::IntoRequest<super::SyncRequest>,
@@ -708,6 +736,8 @@ pub mod admin_server {
     /// Generated trait containing gRPC methods that should be implemented for use with AdminServer.
     #[async_trait]
     pub trait Admin: std::marker::Send + std::marker::Sync + 'static {
+        /// Tells figures about what is stored. Needs read on the whole repository; all others here need
+        /// admin, but for `Sync`.
         async fn stats(
             &self,
             request: tonic::Request<super::StatsRequest>,
@@ -745,7 +775,8 @@ pub mod admin_server {
             &self,
             request: tonic::Request<super::BackupRequest>,
         ) -> std::result::Result<tonic::Response<Self::BackupStream>, tonic::Status>;
-        /// Makes all that was acknowledged with a weaker durability durable.
+        /// Makes all that was acknowledged with a weaker durability durable. Needs read on the whole
+        /// repository.
         async fn sync(
             &self,
             request: tonic::Request<super::SyncRequest>,
@@ -1104,7 +1135,7 @@ pub struct GetRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetResponse {
-    /// that the revision meant; absent for a branch without a commit
+    /// What the revision meant; absent when no revision was named and `main` has no commit yet.
     #[prost(message, optional, tag = "1")]
     pub commit: ::core::option::Option<Commit>,
     /// one for each path, in order
@@ -1140,6 +1171,7 @@ pub struct ListResponse {
     pub total: u64,
     #[prost(message, repeated, tag = "4")]
     pub entries: ::prost::alloc::vec::Vec<ListEntry>,
+    /// ask again with `after` the last step
     #[prost(bool, tag = "5")]
     pub more: bool,
 }
@@ -1149,8 +1181,10 @@ pub struct GetTreeRequest {
     pub repository: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub tree: ::core::option::Option<ObjectId>,
+    /// empty: the tree itself
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub paths: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// as in GetRequest
     #[prost(uint64, tag = "4")]
     pub data_limit: u64,
 }
@@ -1181,10 +1215,13 @@ pub struct DiffRequest {
     /// a revision; empty: the empty tree
     #[prost(string, tag = "2")]
     pub from: ::prost::alloc::string::String,
+    /// a revision; empty: main
     #[prost(string, tag = "3")]
     pub to: ::prost::alloc::string::String,
+    /// empty: everywhere
     #[prost(bytes = "bytes", tag = "4")]
     pub path: ::prost::bytes::Bytes,
+    /// as in GetRequest
     #[prost(uint64, tag = "5")]
     pub data_limit: u64,
 }
@@ -1216,7 +1253,7 @@ pub struct LogRequest {
 pub struct LogResponse {
     #[prost(message, repeated, tag = "1")]
     pub commits: ::prost::alloc::vec::Vec<Commit>,
-    /// empty: this was the last one
+    /// Empty: this was the last one. A page may be empty and not the last.
     #[prost(string, tag = "2")]
     pub next_page: ::prost::alloc::string::String,
 }
@@ -2048,6 +2085,11 @@ pub mod settled {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MergeResponse {
+    /// With conflicts: what was merged, to be expected when they are settled.
+    #[prost(message, optional, tag = "7")]
+    pub ours: ::core::option::Option<ObjectId>,
+    #[prost(message, optional, tag = "8")]
+    pub theirs: ::core::option::Option<ObjectId>,
     #[prost(oneof = "merge_response::Outcome", tags = "1, 2, 3, 4, 5, 6")]
     pub outcome: ::core::option::Option<merge_response::Outcome>,
 }
@@ -2077,8 +2119,12 @@ pub mod merge_response {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HeadMoved {
+    /// where the branch is; absent: it does not exist
     #[prost(message, optional, tag = "1")]
     pub head: ::core::option::Option<ObjectId>,
+    /// what the revision means
+    #[prost(message, optional, tag = "2")]
+    pub theirs: ::core::option::Option<ObjectId>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RevertRequest {
@@ -2623,6 +2669,10 @@ pub struct UpdateRefsRequest {
     pub durability: i32,
     #[prost(string, tag = "4")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// This is sent again, because its answer did not come. The server may have been started anew
+    /// since: then names that lead to where the edits move them count as moved by them.
+    #[prost(bool, tag = "5")]
+    pub is_retry: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UpdateRefsResponse {
@@ -3413,6 +3463,7 @@ pub struct GetObjectsRequest {
 pub struct GetObjectsResponse {
     #[prost(message, repeated, tag = "1")]
     pub objects: ::prost::alloc::vec::Vec<StoredObject>,
+    /// of those that were asked for
     #[prost(message, repeated, tag = "2")]
     pub absent: ::prost::alloc::vec::Vec<ObjectId>,
 }
@@ -3421,7 +3472,7 @@ pub struct StoredObject {
     /// canonical; its SHA-256 is the object's id
     #[prost(bytes = "bytes", tag = "1")]
     pub encoding: ::prost::bytes::Bytes,
-    /// of a commit
+    /// of a commit; where a commit is stored, the server computes it
     #[prost(uint32, tag = "2")]
     pub generation: u32,
     /// of a commit
@@ -3451,6 +3502,7 @@ pub struct PutRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PutResponse {
+    /// how many came
     #[prost(uint64, tag = "1")]
     pub objects: u64,
 }
@@ -3466,6 +3518,9 @@ pub struct PutAndUpdateRequest {
     pub durability: i32,
     #[prost(string, tag = "5")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// as in UpdateRefsRequest
+    #[prost(bool, tag = "6")]
+    pub is_retry: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CommitsWithPrefixRequest {
@@ -4406,21 +4461,20 @@ pub struct Committed {
     /// absent: nothing had to change
     #[prost(message, optional, tag = "1")]
     pub commit: ::core::option::Option<Commit>,
+    /// how often it was tried; 0: this is the first answer to a repeated request
     #[prost(uint32, tag = "2")]
     pub attempts: u32,
 }
 /// Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PreconditionFailed {
-    /// which of the preconditions
+    /// which of the preconditions, counted from 0
     #[prost(uint32, tag = "1")]
     pub index: u32,
-    /// what is at the path
+    /// What is at the path instead, or which commit the branch points to; absent: nothing, or what is
+    /// there is just what must not be.
     #[prost(message, optional, tag = "2")]
-    pub found: ::core::option::Option<Entry>,
-    /// where the branch is
-    #[prost(message, optional, tag = "3")]
-    pub head: ::core::option::Option<ObjectId>,
+    pub found: ::core::option::Option<ObjectId>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stale {
