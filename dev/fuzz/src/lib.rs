@@ -20,6 +20,7 @@ mod merges;
 mod names;
 mod pack;
 mod proof;
+mod received;
 mod tree;
 mod typed;
 
@@ -27,7 +28,7 @@ mod typed;
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
@@ -39,6 +40,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("merges", merges::merges),
     ("proof", proof::run),
     ("bundle", bundle::run),
+    ("received", received::run),
     ("pack_frame", pack::frame),
     ("pack_store", pack::store),
 ];

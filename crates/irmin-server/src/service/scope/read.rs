@@ -152,6 +152,7 @@ impl Scope {
         path: &Path,
         page: &Cursor<Path>,
     ) -> Result<Page<Change>> {
+        self.begin(Verb::Diff, None)?;
         let mut changes = self.diff_all(from, to, path)?;
         if let Some(after) = &page.after {
             let start = changes.partition_point(|change| change.path <= *after);
