@@ -332,6 +332,21 @@ pub trait RefStore: Send + Sync {
     /// [`StoreError`] when syncing failed: then the handle is poisoned.
     fn sync(&self) -> Result<(), StoreError>;
 
+    /// Returns a number that tells how much was applied so far, for
+    /// [`sync_to`](Self::sync_to). It never becomes less.
+    fn applied(&self) -> u64 {
+        0
+    }
+
+    /// Makes durable what was applied when [`applied`](Self::applied) returned a number: a commit
+    /// need not wait for those that others made since. What is provided here makes all durable.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    fn sync_to(&self, _applied: u64) -> Result<(), StoreError> {
+        self.sync()
+    }
+
     /// Returns a number that changes whenever a name that this handle sees has changed.
     fn changes(&self) -> u64;
 

@@ -15,6 +15,7 @@ mod budget;
 mod bundle;
 mod chunks;
 mod commit;
+mod conduit;
 mod input;
 mod merges;
 mod names;
@@ -28,7 +29,7 @@ mod typed;
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
@@ -43,6 +44,9 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("received", received::run),
     ("pack_frame", pack::frame),
     ("pack_store", pack::store),
+    ("endpoint", conduit::endpoint),
+    ("proxy_header", conduit::proxy_header),
+    ("certificate", conduit::certificate),
 ];
 
 /// Runs the function with this name.

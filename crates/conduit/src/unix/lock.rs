@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 /// How often a lock file may vanish between opening and locking it.
 const TRIES_MAX: usize = 100;
 
@@ -50,20 +52,21 @@ impl Drop for PathLock {
     }
 }
 
+/// Opens the file, but nothing that somebody has linked to from there.
 fn open(path: &Path) -> io::Result<File> {
+    let no_follow = OFlags::NOFOLLOW.bits().cast_signed();
     let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600);
-    options.open(path)
+    options.read(true).write(true).create(true).truncate(false);
+    let opened = options.mode(0o600).custom_flags(no_follow).open(path);
+    opened.map_err(|error| {
+        let problem = format!("its lock file {}: {error}", path.display());
+        io::Error::new(error.kind(), problem)
+    })
 }
 
 fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
-    match std::fs::metadata(path) {
+    match std::fs::symlink_metadata(path) {
         Ok(there) => Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),

@@ -77,7 +77,13 @@ impl Scope {
     ) -> Result<RefOutcome> {
         self.check_count("names", edits.len(), self.limits().paths)?;
         for edit in edits {
-            irminsule::RefName::new(edit.name.clone())?;
+            // Whoever spells a name in another way means another name, for rules and for the engine.
+            if irminsule::RefName::new(edit.name.clone())?.as_str() != edit.name {
+                let name = edit.name.escape_debug();
+                return Err(ServiceError::invalid(format!(
+                    "'{name}' is not a full name"
+                )));
+            }
             self.begin(Verb::UpdateRefs, Some(name_in_rules(&edit.name)))?;
         }
         self.check_commits(edits)?;
