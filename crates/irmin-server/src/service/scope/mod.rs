@@ -2,6 +2,7 @@
 
 mod admin;
 mod fetch;
+mod give;
 mod history;
 mod merge;
 mod names;
@@ -9,6 +10,7 @@ mod objects;
 mod options;
 mod prune;
 mod read;
+mod receive;
 mod resolve;
 mod snapshot;
 mod transaction;
@@ -28,13 +30,14 @@ use super::repos::{OpenRepo, no_repo};
 use super::server::Server;
 use super::verb::{Needs, Verb};
 
+pub use give::{Around, Outgoing};
 pub use history::{LogPage, LogRequest};
 pub use merge::{MergeAnswer, MergeRequest, Settlement};
 pub use names::Expected;
-pub use objects::NewObject;
 pub use options::{CommitOptions, Committed};
 pub(super) use prune::{differ, pruned};
 pub use read::{Cursor, Page};
+pub use receive::NewObject;
 pub use snapshot::Snapshot;
 pub(super) use transaction::write_one;
 pub use transaction::{Precondition, Transaction, Write};
