@@ -74,7 +74,7 @@ pub use store::{
 };
 pub use store_error::StoreError;
 pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
-pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
+pub use transaction::{Check, Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
     Blob, BlobRef, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order,
     Tree, TreeBuilder, TreeStats, Walk, WalkOptions,
