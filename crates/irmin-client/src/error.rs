@@ -149,7 +149,9 @@ impl ClientError {
         match &*self.problem {
             Problem::Setting(problem) => problem.clone(),
             Problem::Unreachable(problem) => {
-                format!("{call} at {place}: cannot reach the server{tries}: {problem}{doubt}; {way}")
+                format!(
+                    "{call} at {place}: cannot reach the server{tries}: {problem}{doubt}; {way}"
+                )
             }
             Problem::Deadline(after) => {
                 format!("{call} at {place}: no answer within {after:?}{tries}{doubt}; {way}")
@@ -219,9 +221,16 @@ fn chain(error: &dyn Error) -> String {
 impl From<ClientError> for StoreError {
     fn from(error: ClientError) -> Self {
         match *error.problem {
-            Problem::Refused { missing: Some(id), .. } => return Self::Dangling { id },
-            Problem::Refused { cut: Some(commit), .. } => return Self::Cut { commit },
-            Problem::Refused { is_collecting: true, .. } => {
+            Problem::Refused {
+                missing: Some(id), ..
+            } => return Self::Dangling { id },
+            Problem::Refused {
+                cut: Some(commit), ..
+            } => return Self::Cut { commit },
+            Problem::Refused {
+                is_collecting: true,
+                ..
+            } => {
                 let path = error.place.into();
                 return Self::Collecting { path };
             }

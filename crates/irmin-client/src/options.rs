@@ -71,7 +71,11 @@ impl Backoff {
     /// of it, so that clients of a server that came back do not arrive together.
     #[must_use]
     pub fn wait(&self, failures: u32, chance: u64) -> Duration {
-        let doubled = self.first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled = self.first.saturating_mul(
+            1_u32
+                .checked_shl(failures.saturating_sub(1))
+                .unwrap_or(u32::MAX),
+        );
         let half = doubled.min(self.longest) / 2;
         let nanos = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
         half + Duration::from_nanos(chance % nanos.saturating_add(1))
@@ -124,13 +128,17 @@ impl ClientOptions {
             token: Token::from_env()?,
             ..Self::default()
         };
-        let refuse = |name: &str, error: conduit::Error| ClientError::setting(format!("{name}: {error}"));
+        let refuse =
+            |name: &str, error: conduit::Error| ClientError::setting(format!("{name}: {error}"));
         let mut context = Context::builder().alpn(&[b"h2"]);
         if let Some(file) = variable("IRMIN_CA_FILE") {
             let trust = Trust::from_file(file.as_ref());
             context = context.trust(trust.map_err(|error| refuse("IRMIN_CA_FILE", error))?);
         }
-        match (variable("IRMIN_CERTIFICATE_FILE"), variable("IRMIN_KEY_FILE")) {
+        match (
+            variable("IRMIN_CERTIFICATE_FILE"),
+            variable("IRMIN_KEY_FILE"),
+        ) {
             (None, None) => {}
             (Some(certificates), Some(key)) => {
                 let identity = Identity::from_files(certificates.as_ref(), key.as_ref());
@@ -204,7 +212,10 @@ mod tests {
             let whole = (50_u64 << (failures - 1).min(20)).min(5000);
             for chance in [0, 1, u64::MAX, u64::MAX / 3] {
                 let wait = backoff.wait(failures, chance).as_millis();
-                assert!((u128::from(whole / 2)..=u128::from(whole)).contains(&wait), "{failures} {wait}");
+                assert!(
+                    (u128::from(whole / 2)..=u128::from(whole)).contains(&wait),
+                    "{failures} {wait}"
+                );
             }
         }
     }

@@ -37,9 +37,13 @@ impl Token {
     pub fn from_file(path: &Path) -> Result<Self, ClientError> {
         let secret = std::fs::read_to_string(path);
         let refuse = |problem: String| {
-            ClientError::setting(format!("cannot take a token from '{}': {problem}", path.display()))
+            ClientError::setting(format!(
+                "cannot take a token from '{}': {problem}",
+                path.display()
+            ))
         };
-        Self::new(&secret.map_err(|error| refuse(error.to_string()))?).map_err(|error| refuse(error.to_string()))
+        Self::new(&secret.map_err(|error| refuse(error.to_string()))?)
+            .map_err(|error| refuse(error.to_string()))
     }
 
     /// Takes a token from `IRMIN_TOKEN`, or from the file that `IRMIN_TOKEN_FILE` names; `None` if
@@ -52,9 +56,13 @@ impl Token {
         if let Some(secret) = variable("IRMIN_TOKEN") {
             let secret = secret.into_string().unwrap_or_default();
             let token = Self::new(&secret);
-            return token.map(Some).map_err(|error| ClientError::setting(format!("IRMIN_TOKEN: {error}")));
+            return token
+                .map(Some)
+                .map_err(|error| ClientError::setting(format!("IRMIN_TOKEN: {error}")));
         }
-        variable("IRMIN_TOKEN_FILE").map(|path| Self::from_file(path.as_ref())).transpose()
+        variable("IRMIN_TOKEN_FILE")
+            .map(|path| Self::from_file(path.as_ref()))
+            .transpose()
     }
 
     pub(crate) const fn header(&self) -> &MetadataValue<Ascii> {

@@ -150,7 +150,9 @@ impl RemoteUrl {
 
 fn check_repository(name: &str) -> Result<String, String> {
     if name.contains('/') {
-        return Err(format!("the name of a repository, '{name}', cannot contain '/'"));
+        return Err(format!(
+            "the name of a repository, '{name}', cannot contain '/'"
+        ));
     }
     match BranchName::new(name) {
         Ok(_) => Ok(name.to_owned()),
@@ -167,17 +169,19 @@ fn check_place(place: &Place) -> Result<(), String> {
         Place::Tcp(hosts) | Place::Tls(hosts, _) if hosts.is_empty() => {
             Err("there is no host in it".to_owned())
         }
-        Place::Tcp(hosts) | Place::Tls(hosts, _) => match hosts.iter().find(|at| at.host == conduit::Host::Any) {
-            Some(_) => Err("'*' is for those who listen; name a host".to_owned()),
-            None => Ok(()),
-        },
+        Place::Tcp(hosts) | Place::Tls(hosts, _) => {
+            match hosts.iter().find(|at| at.host == conduit::Host::Any) {
+                Some(_) => Err("'*' is for those who listen; name a host".to_owned()),
+                None => Ok(()),
+            }
+        }
         Place::Unix(path) if !path.is_absolute() => Err("the path begins with '/'".to_owned()),
         Place::Unix(path) if path.as_os_str().as_bytes().contains(&0) => {
             Err("a path cannot contain NUL".to_owned())
         }
-        Place::Unix(path) if !is_socket(path.as_os_str().as_bytes()) => {
-            Err(format!("a socket's path has at most {SOCKET_BYTES_MAX} bytes"))
-        }
+        Place::Unix(path) if !is_socket(path.as_os_str().as_bytes()) => Err(format!(
+            "a socket's path has at most {SOCKET_BYTES_MAX} bytes"
+        )),
         Place::Abstract(name) if !is_socket(name) => {
             Err(format!("a socket's name has 1 to {SOCKET_BYTES_MAX} bytes"))
         }
@@ -230,7 +234,9 @@ fn parse(text: &str) -> Result<RemoteUrl, String> {
 
 /// Reads `//host[:port][,host[:port]…][/repository]`.
 fn parse_hosts(rest: &str) -> Result<(Vec<HostPort>, Option<&str>), String> {
-    let rest = rest.strip_prefix("//").ok_or("'//' and a host follow the scheme")?;
+    let rest = rest
+        .strip_prefix("//")
+        .ok_or("'//' and a host follow the scheme")?;
     let (hosts, repository) = match rest.split_once('/') {
         None => (rest, None),
         Some((hosts, repository)) => (hosts, Some(repository)),
@@ -244,7 +250,9 @@ fn parse_hosts(rest: &str) -> Result<(Vec<HostPort>, Option<&str>), String> {
 
 fn parse_host(text: &str) -> Result<HostPort, String> {
     let after_brackets = text.rfind(']').map_or(0, |end| end + 1);
-    let has_port = text.get(after_brackets..).is_some_and(|rest| rest.contains(':'));
+    let has_port = text
+        .get(after_brackets..)
+        .is_some_and(|rest| rest.contains(':'));
     match has_port {
         true => text.parse(),
         false => format!("{text}:{DEFAULT_PORT}").parse(),
@@ -262,7 +270,9 @@ fn parse_socket(rest: &str) -> Result<(Place, Option<&str>), String> {
         let (name, repository) = split_repository(rest);
         return Ok((Place::Abstract(escape::read(name)?), repository));
     }
-    let rest = rest.strip_prefix("//").ok_or("'///path' or '@name' follows 'irmin+unix:'")?;
+    let rest = rest
+        .strip_prefix("//")
+        .ok_or("'///path' or '@name' follows 'irmin+unix:'")?;
     let (path, repository) = split_repository(rest);
     let path = PathBuf::from(OsString::from_vec(escape::read(path)?));
     Ok((Place::Unix(path), repository))
@@ -331,7 +341,9 @@ fn write_hosts(f: &mut fmt::Formatter<'_>, hosts: &[HostPort]) -> fmt::Result {
 
 /// Text that is not the URL of a repository on a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{url}' is not the URL of a repository on a server: {problem}; write irmin://host[:port][/repository], irmin+tls://… or irmin+unix:///path[:repository]")]
+#[error(
+    "'{url}' is not the URL of a repository on a server: {problem}; write irmin://host[:port][/repository], irmin+tls://… or irmin+unix:///path[:repository]"
+)]
 pub struct UrlError {
     /// The text.
     pub url: String,

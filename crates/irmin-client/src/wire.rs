@@ -1,7 +1,7 @@
 //! Messages of the protocol to values of the library, and back.
 
 use bytes::Bytes;
-use irmin_core::{Cut, Durability, Id, RefEdit, RefOutcome, Stored};
+use irmin_core::{Cut, Durability, Id, Isolation, Mode, Path, RefEdit, RefOutcome, Stored};
 use irmin_proto::v1;
 
 /// Reads an id. `Err`: what breaks the protocol.
@@ -81,4 +81,44 @@ pub(crate) fn outcome(answer: v1::UpdateRefsResponse) -> Result<RefOutcome, Stri
         }),
         None => Err("it says neither that names moved nor that they did not".to_owned()),
     }
+}
+
+pub(crate) fn isolation(isolation: Isolation) -> i32 {
+    let isolation = match isolation {
+        Isolation::Serializable => v1::Isolation::Serializable,
+        Isolation::Snapshot => v1::Isolation::Snapshot,
+        Isolation::Overwrite => v1::Isolation::Overwrite,
+    };
+    isolation.into()
+}
+
+pub(crate) const fn mode(mode: v1::Mode) -> Mode {
+    match mode {
+        v1::Mode::Normal | v1::Mode::Unspecified => Mode::Normal,
+        v1::Mode::Executable => Mode::Executable,
+        v1::Mode::Link => Mode::Link,
+    }
+}
+
+pub(crate) fn to_mode(mode: Mode) -> i32 {
+    let mode = match mode {
+        Mode::Normal => v1::Mode::Normal,
+        Mode::Executable => v1::Mode::Executable,
+        Mode::Link => v1::Mode::Link,
+    };
+    mode.into()
+}
+
+pub(crate) fn path(bytes: &[u8]) -> Result<Path, String> {
+    Path::parse(bytes).map_err(|error| error.to_string())
+}
+
+/// Writes a path: its steps with slashes between them; nothing for the root.
+pub(crate) fn to_path(path: &Path) -> Bytes {
+    let steps: Vec<&[u8]> = path
+        .steps()
+        .iter()
+        .map(irmin_core::Step::as_bytes)
+        .collect();
+    steps.join(&b'/').into()
 }

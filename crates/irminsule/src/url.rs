@@ -46,7 +46,10 @@ impl Url {
             Self::Memory => Ok(Arc::new(MemoryStore::new())),
             Self::Bundle(path) => Ok(Arc::new(open_bundle(path)?)),
             #[cfg(feature = "client")]
-            Self::Remote(url) => Ok(Arc::new(RemoteStore::open(url, ClientOptions::from_env()?)?)),
+            Self::Remote(url) => Ok(Arc::new(RemoteStore::open(
+                url,
+                ClientOptions::from_env()?,
+            )?)),
         }
     }
 
@@ -81,7 +84,10 @@ impl Url {
                 Err(StoreError::ReadOnly { path }.into())
             }
             #[cfg(feature = "client")]
-            Self::Remote(url) => Ok(Arc::new(RemoteStore::create(url, ClientOptions::from_env()?)?)),
+            Self::Remote(url) => Ok(Arc::new(RemoteStore::create(
+                url,
+                ClientOptions::from_env()?,
+            )?)),
         }
     }
 

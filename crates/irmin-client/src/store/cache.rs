@@ -49,7 +49,11 @@ impl Cache {
     pub(super) fn new(bytes: u64) -> Self {
         let items = usize::try_from(bytes / OBJECT_BYTES).unwrap_or(usize::MAX);
         Self {
-            objects: quick_cache::sync::Cache::with_weighter(items.clamp(16, 1 << 20), bytes, Weight),
+            objects: quick_cache::sync::Cache::with_weighter(
+                items.clamp(16, 1 << 20),
+                bytes,
+                Weight,
+            ),
             learnt: Mutex::default(),
         }
     }

@@ -50,7 +50,8 @@ impl RemoteStore {
             self.cache.clear();
         }
         let report = collected?;
-        self.has_cancelled.store(report.is_cancelled, Ordering::Relaxed);
+        self.has_cancelled
+            .store(report.is_cancelled, Ordering::Relaxed);
         Ok(report)
     }
 
@@ -134,7 +135,13 @@ impl RemoteStore {
 }
 
 fn is_collecting(error: &ClientError) -> bool {
-    let is_said = matches!(error.problem(), Problem::Refused { is_collecting: true, .. });
+    let is_said = matches!(
+        error.problem(),
+        Problem::Refused {
+            is_collecting: true,
+            ..
+        }
+    );
     is_said || error.is_transient()
 }
 

@@ -33,7 +33,9 @@ impl RemoteStore {
             commits: wire::object_ids(commits),
         };
         let attempt = |_| begin(self.connection.clone(), request.clone());
-        let open = self.waiter.wait(self.connection.call(CALL, Again::Safe, attempt))?;
+        let open = self
+            .waiter
+            .wait(self.connection.call(CALL, Again::Safe, attempt))?;
         let (release, released) = oneshot::channel();
         let (done, is_done) = oneshot::channel();
         let connection = self.connection.clone();
@@ -117,7 +119,11 @@ impl Drop for Guard {
         let is_done = super::locked(&self.is_done).take();
         if let (Some(Ok(())), Some(is_done)) = (released, is_done) {
             // So that a collection that is asked for next does not find it held.
-            let late = async { tokio::time::timeout(RELEASE_TIMEOUT, is_done).await.is_err() };
+            let late = async {
+                tokio::time::timeout(RELEASE_TIMEOUT, is_done)
+                    .await
+                    .is_err()
+            };
             let _late = self.waiter.wait(late);
         }
     }

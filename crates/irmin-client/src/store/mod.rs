@@ -41,8 +41,8 @@ use crate::{ClientOptions, RemoteUrl};
 /// an error whose outcome is unknown says so.
 ///
 /// Every object is hashed when it arrives, before anybody sees it, and kept in memory within a bound.
-/// Objects that are put wait in memory until a name leads to them, and travel with the swap of that
-/// name in one call; when they are many they are sent before. What is read one by one comes with what
+/// Objects that are put wait in memory until a name is moved, and travel with that in one call; when
+/// they are many they are sent before. What is read one by one comes with what
 /// lies beneath, or with older commits, as far as the server thinks fit.
 ///
 /// | call | round trips |
@@ -117,10 +117,12 @@ impl RemoteStore {
         let name = connection.repository();
         let request = irmin_proto::v1::CreateRepositoryRequest { name };
         // Making it twice fails, so that it cannot be tried again.
-        store.waiter.wait(connection.call("Repositories.Create", Again::Never, |_| {
-            let (mut client, request) = (connection.repositories(), request.clone());
-            async move { client.create(request).await }
-        }))?;
+        store
+            .waiter
+            .wait(connection.call("Repositories.Create", Again::Never, |_| {
+                let (mut client, request) = (connection.repositories(), request.clone());
+                async move { client.create(request).await }
+            }))?;
         Ok(store)
     }
 
@@ -198,7 +200,9 @@ impl RefStore for RemoteStore {
     }
 
     fn wait_for_changes(&self, seen: u64, timeout: Duration) -> Result<u64, StoreError> {
-        Ok(self.changes.wait(&self.connection, &self.waiter, seen, timeout)?)
+        Ok(self
+            .changes
+            .wait(&self.connection, &self.waiter, seen, timeout)?)
     }
 }
 

@@ -44,10 +44,12 @@ impl RemoteStore {
             repository: self.connection.repository(),
             name: name.to_owned(),
         };
-        let answer = self.waiter.wait(self.connection.call(CALL, Again::Safe, |_| {
-            let (mut client, request) = (self.connection.repositories(), request.clone());
-            async move { Ok(client.get_ref(request).await?.into_inner()) }
-        }))?;
+        let answer = self
+            .waiter
+            .wait(self.connection.call(CALL, Again::Safe, |_| {
+                let (mut client, request) = (self.connection.repositories(), request.clone());
+                async move { Ok(client.get_ref(request).await?.into_inner()) }
+            }))?;
         self.synced.read();
         wire::maybe_id(answer.commit.as_ref()).map_err(|problem| self.broken(CALL, problem))
     }
@@ -59,13 +61,18 @@ impl RemoteStore {
             let request = v1::ListRefsRequest {
                 repository: self.connection.repository(),
                 prefix: prefix.to_owned(),
-                after: refs.last().map(|(name, _)| name.clone()).unwrap_or_default(),
+                after: refs
+                    .last()
+                    .map(|(name, _)| name.clone())
+                    .unwrap_or_default(),
                 limit: 0,
             };
-            let page = self.waiter.wait(self.connection.call(CALL, Again::Safe, |_| {
-                let (mut client, request) = (self.connection.repositories(), request.clone());
-                async move { Ok(client.list_refs(request).await?.into_inner()) }
-            }))?;
+            let page = self
+                .waiter
+                .wait(self.connection.call(CALL, Again::Safe, |_| {
+                    let (mut client, request) = (self.connection.repositories(), request.clone());
+                    async move { Ok(client.list_refs(request).await?.into_inner()) }
+                }))?;
             let is_empty = page.refs.is_empty();
             for one in page.refs {
                 let id = wire::must_have_id(one.commit.as_ref());
@@ -93,10 +100,11 @@ impl RemoteStore {
         let request = v1::SyncRequest {
             repository: self.connection.repository(),
         };
-        self.waiter.wait(self.connection.call("Admin.Sync", Again::Safe, |_| {
-            let (mut client, request) = (self.connection.admin(), request.clone());
-            async move { client.sync(request).await.map(drop) }
-        }))?;
+        self.waiter
+            .wait(self.connection.call("Admin.Sync", Again::Safe, |_| {
+                let (mut client, request) = (self.connection.admin(), request.clone());
+                async move { client.sync(request).await.map(drop) }
+            }))?;
         self.synced.up_to(before);
         Ok(())
     }

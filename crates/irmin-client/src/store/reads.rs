@@ -96,17 +96,19 @@ impl RemoteStore {
             depth: ahead.depth,
             generations: ahead.generations,
         };
-        let answers = self.waiter.wait(self.connection.call(GET, Again::Safe, |_| {
-            let (mut client, request) = (self.connection.objects(), request.clone());
-            async move {
-                let mut stream = client.get(request).await?.into_inner();
-                let mut answers = Vec::new();
-                while let Some(answer) = stream.message().await? {
-                    answers.push(answer);
+        let answers = self
+            .waiter
+            .wait(self.connection.call(GET, Again::Safe, |_| {
+                let (mut client, request) = (self.connection.objects(), request.clone());
+                async move {
+                    let mut stream = client.get(request).await?.into_inner();
+                    let mut answers = Vec::new();
+                    while let Some(answer) = stream.message().await? {
+                        answers.push(answer);
+                    }
+                    Ok(answers)
                 }
-                Ok(answers)
-            }
-        }))?;
+            }))?;
         let wanted: HashSet<&Id> = ids.iter().collect();
         let (mut found, mut absent) = (HashMap::new(), 0);
         for answer in answers {
@@ -121,7 +123,10 @@ impl RemoteStore {
         }
         if found.len() + absent < ids.len() {
             let came = found.len() + absent;
-            let problem = format!("of {} objects, {came} are told of with their own bytes", ids.len());
+            let problem = format!(
+                "of {} objects, {came} are told of with their own bytes",
+                ids.len()
+            );
             return Err(self.broken(GET, problem));
         }
         Ok(found)
@@ -136,7 +141,11 @@ impl RemoteStore {
         let is_open = |position: &usize| out.get(first + position) == Some(&false);
         let open: Vec<usize> = (0..ids.len()).filter(is_open).collect();
         for positions in open.chunks(IDS_MAX) {
-            let asked: Vec<Id> = positions.iter().filter_map(|&at| ids.get(at)).copied().collect();
+            let asked: Vec<Id> = positions
+                .iter()
+                .filter_map(|&at| ids.get(at))
+                .copied()
+                .collect();
             let present = self.ask_present(&asked)?;
             let present_ids = asked.iter().zip(&present).filter(|(_, present)| **present);
             self.cache.know(present_ids.map(|(id, _)| *id));
@@ -154,10 +163,12 @@ impl RemoteStore {
             repository: self.connection.repository(),
             ids: wire::object_ids(ids),
         };
-        let answer = self.waiter.wait(self.connection.call(CONTAINS, Again::Safe, |_| {
-            let (mut client, request) = (self.connection.objects(), request.clone());
-            async move { Ok(client.contains(request).await?.into_inner()) }
-        }))?;
+        let answer = self
+            .waiter
+            .wait(self.connection.call(CONTAINS, Again::Safe, |_| {
+                let (mut client, request) = (self.connection.objects(), request.clone());
+                async move { Ok(client.contains(request).await?.into_inner()) }
+            }))?;
         if answer.present.len() != ids.len() {
             let problem = format!("{} answers to {} ids", answer.present.len(), ids.len());
             return Err(self.broken(CONTAINS, problem));
@@ -176,10 +187,12 @@ impl RemoteStore {
             prefix: prefix.to_string(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
         };
-        let answer = self.waiter.wait(self.connection.call(CALL, Again::Safe, |_| {
-            let (mut client, request) = (self.connection.objects(), request.clone());
-            async move { Ok(client.commits_with_prefix(request).await?.into_inner()) }
-        }))?;
+        let answer = self
+            .waiter
+            .wait(self.connection.call(CALL, Again::Safe, |_| {
+                let (mut client, request) = (self.connection.objects(), request.clone());
+                async move { Ok(client.commits_with_prefix(request).await?.into_inner()) }
+            }))?;
         let commits: Result<Vec<Id>, String> = answer.commits.iter().map(wire::id).collect();
         let mut commits = commits.map_err(|problem| self.broken(CALL, problem))?;
         commits.extend(self.pending().commits(prefix));

@@ -17,7 +17,9 @@ impl RemoteStore {
         let request = v1::VerifyRequest {
             repository: self.connection.repository(),
         };
-        let mut answers = self.within_deadline(CALL, client.verify(request))?.into_inner();
+        let mut answers = self
+            .within_deadline(CALL, client.verify(request))?
+            .into_inner();
         loop {
             let answer = self.within_deadline(CALL, answers.message())?;
             match answer.and_then(|answer| answer.is) {

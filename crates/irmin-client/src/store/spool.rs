@@ -89,7 +89,11 @@ impl RemoteStore {
         };
         let spool = Arc::new(Spool::new());
         locked(&self.spools.0).push(Arc::clone(&spool));
-        let task = handle.spawn(transfer(self.connection.clone(), request, Arc::clone(&spool)));
+        let task = handle.spawn(transfer(
+            self.connection.clone(),
+            request,
+            Arc::clone(&spool),
+        ));
         Ok(Hold::new(Guard {
             spools: Arc::clone(&self.spools.0),
             spool,
@@ -112,7 +116,11 @@ async fn transfer(connection: Connection, request: v1::FetchRequest, spool: Arc<
         if !error.is_transient() {
             break;
         }
-        failures = if spool.count() > before { 1 } else { failures + 1 };
+        failures = if spool.count() > before {
+            1
+        } else {
+            failures + 1
+        };
         connection.back_off(failures).await;
     }
     spool.finish();
@@ -133,7 +141,10 @@ async fn receive(
         let Some(answer) = answer.map_err(late)?.map_err(failed)? else {
             return Ok(());
         };
-        let kept = answer.objects.into_iter().try_for_each(|object| spool.add(object));
+        let kept = answer
+            .objects
+            .into_iter()
+            .try_for_each(|object| spool.add(object));
         kept.map_err(|error| connection.broken(CALL, format!("it cannot be kept: {error}")))?;
     }
 }

@@ -81,7 +81,10 @@ fn a_colon_in_a_socket_s_path_is_escaped() {
     assert_eq!(url.endpoint(), Endpoint::Unix("/run/a:b".into()));
     assert_eq!(url.to_string(), "irmin+unix:///run/a%3Ab");
     let url: RemoteUrl = "irmin+unix:///run/a:b".parse().unwrap();
-    assert_eq!((url.repository(), url.endpoint()), ("b", Endpoint::Unix("/run/a".into())));
+    assert_eq!(
+        (url.repository(), url.endpoint()),
+        ("b", Endpoint::Unix("/run/a".into()))
+    );
 }
 
 #[test]

@@ -23,7 +23,11 @@ fn a_commit_is_applied_once_wherever_the_connection_is_cut() {
         let made = main.set(&path("a/b"), "1", "first").unwrap().unwrap();
         let applied = server.handler.applied.load(Ordering::SeqCst);
         assert_eq!(applied, 1, "cut after {bytes} bytes");
-        assert_eq!(main.head().unwrap().unwrap(), made, "cut after {bytes} bytes");
+        assert_eq!(
+            main.head().unwrap().unwrap(),
+            made,
+            "cut after {bytes} bytes"
+        );
         let there = Repo::new(engine, Env::fixed(0)).branch("main").unwrap();
         assert_eq!(there.get(&path("a/b")).unwrap().unwrap(), "1");
         if server.handler.connections.load(Ordering::SeqCst) == 1 {

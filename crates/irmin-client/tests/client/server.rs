@@ -11,11 +11,11 @@ use std::time::Duration;
 use conduit::{BoxFlow, Context, Endpoint, Faults, ListenOptions, Listener, Pipes};
 use irmin_client::{Backoff, ClientOptions, RemoteStore, RemoteUrl};
 use irmin_core::{
-    Collect, Cut, Durability, Engine, Id, Key, Kind, Object, RefEdit, RefOutcome, StoreError, Stored,
-    links_of,
+    Collect, Cut, Durability, Engine, Id, Key, Kind, Object, RefEdit, RefOutcome, StoreError,
+    Stored, links_of,
 };
-use irmin_proto::v1::{self, admin_server, objects_server, repositories_server, watches_server};
 use irmin_proto::Failure;
+use irmin_proto::v1::{self, admin_server, objects_server, repositories_server, watches_server};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -66,7 +66,9 @@ impl TestServer {
         };
         let (at, serving, context2) = (endpoint.parse().unwrap(), handler.clone(), context.clone());
         let endpoint = runtime.block_on(async move {
-            let mut listener = Listener::bind(&context2, &at, ListenOptions::default()).await.unwrap();
+            let mut listener = Listener::bind(&context2, &at, ListenOptions::default())
+                .await
+                .unwrap();
             let endpoint = listener.endpoints()[0].clone();
             tokio::spawn(async move {
                 while let Some(incoming) = listener.accept().await {
@@ -112,13 +114,17 @@ async fn serve(handler: Handler, flow: impl conduit::Flow + 'static) {
     let routes = tonic::service::Routes::new(
         objects_server::ObjectsServer::new(handler.clone()).max_decoding_message_size(MAX),
     )
-    .add_service(repositories_server::RepositoriesServer::new(handler.clone()))
+    .add_service(repositories_server::RepositoriesServer::new(
+        handler.clone(),
+    ))
     .add_service(watches_server::WatchesServer::new(handler.clone()))
     .add_service(admin_server::AdminServer::new(handler));
     let service = hyper_util::service::TowerToHyperService::new(routes);
     let io = hyper_util::rt::TokioIo::new(flow);
     let executor = hyper_util::rt::TokioExecutor::new();
-    let _broken = hyper::server::conn::http2::Builder::new(executor).serve_connection(io, service).await;
+    let _broken = hyper::server::conn::http2::Builder::new(executor)
+        .serve_connection(io, service)
+        .await;
 }
 
 fn id(id: &v1::ObjectId) -> Id {
@@ -200,7 +206,12 @@ impl Handler {
                 applied.fetch_add(1, Ordering::SeqCst);
             }
             let outcome = Some(outcome);
-            keys.insert(key, v1::UpdateRefsResponse { outcome: outcome.clone() });
+            keys.insert(
+                key,
+                v1::UpdateRefsResponse {
+                    outcome: outcome.clone(),
+                },
+            );
             Ok(v1::UpdateRefsResponse { outcome })
         });
         Ok(Response::new(answer.await?))
@@ -215,7 +226,11 @@ fn put(engine: &dyn Engine, objects: Vec<v1::StoredObject>) -> Result<(), StoreE
         let cut = object.cut.unwrap_or_default();
         engine.put_many(&[Object {
             id: Id::of(&bytes),
-            kind: bytes.get(1).copied().and_then(Kind::from_code).unwrap_or(Kind::Blob),
+            kind: bytes
+                .get(1)
+                .copied()
+                .and_then(Kind::from_code)
+                .unwrap_or(Kind::Blob),
             bytes: &bytes,
             links: &links,
             generation: object.generation,
@@ -237,7 +252,8 @@ fn read(
     generations: u32,
 ) -> Result<v1::GetObjectsResponse, StoreError> {
     let mut answer = v1::GetObjectsResponse::default();
-    let mut frontier: Vec<(Id, u32, u32)> = asked.iter().map(|&id| (id, depth, generations)).collect();
+    let mut frontier: Vec<(Id, u32, u32)> =
+        asked.iter().map(|&id| (id, depth, generations)).collect();
     let (mut seen, mut ahead) = (HashSet::new(), 0);
     let asked: HashSet<Id> = asked.iter().copied().collect();
     while !frontier.is_empty() && ahead <= AHEAD_BYTES_MAX {
@@ -247,7 +263,9 @@ fn read(
                 continue;
             }
             let Some(stored) = engine.get(&id.into())? else {
-                answer.absent.extend(asked.contains(&id).then(|| object_id(id)));
+                answer
+                    .absent
+                    .extend(asked.contains(&id).then(|| object_id(id)));
                 continue;
             };
             if !asked.contains(&id) {
@@ -272,35 +290,48 @@ fn read(
 }
 
 /// Sends all that commits lead to, each object after what it links to.
-fn fetch(engine: &dyn Engine, want: &[Id], have: &[Id], depth: u32) -> Result<Vec<v1::StoredObject>, StoreError> {
+fn fetch(
+    engine: &dyn Engine,
+    want: &[Id],
+    have: &[Id],
+    depth: u32,
+) -> Result<Vec<v1::StoredObject>, StoreError> {
     let mut seen: HashSet<Id> = HashSet::new();
-    let mut visit = |roots: &[Id], keep: bool, depth: u32| -> Result<Vec<v1::StoredObject>, StoreError> {
-        let mut sent = Vec::new();
-        let mut stack: Vec<(Id, u32, bool)> = roots.iter().rev().map(|&id| (id, depth, false)).collect();
-        while let Some((id, depth, is_after)) = stack.pop() {
-            let Some(stored) = engine.get(&id.into())? else { continue };
-            if is_after {
-                sent.push(message(&stored));
-                continue;
-            }
-            if !seen.insert(id) {
-                continue;
-            }
-            if keep {
-                stack.push((id, depth, true));
-            }
-            let is_commit = stored.bytes.get(1) == Some(&Kind::Commit.code());
-            let links = links_of(&stored.bytes).unwrap_or_default();
-            for (index, link) in links.into_iter().enumerate().rev() {
-                if is_commit && (stored.cut.leaves_out(index) || index > 0 && depth == 1) {
+    let mut visit =
+        |roots: &[Id], keep: bool, depth: u32| -> Result<Vec<v1::StoredObject>, StoreError> {
+            let mut sent = Vec::new();
+            let mut stack: Vec<(Id, u32, bool)> =
+                roots.iter().rev().map(|&id| (id, depth, false)).collect();
+            while let Some((id, depth, is_after)) = stack.pop() {
+                let Some(stored) = engine.get(&id.into())? else {
+                    continue;
+                };
+                if is_after {
+                    sent.push(message(&stored));
                     continue;
                 }
-                let depth = if is_commit && index > 0 { depth.saturating_sub(1) } else { depth };
-                stack.push((link, depth, false));
+                if !seen.insert(id) {
+                    continue;
+                }
+                if keep {
+                    stack.push((id, depth, true));
+                }
+                let is_commit = stored.bytes.get(1) == Some(&Kind::Commit.code());
+                let links = links_of(&stored.bytes).unwrap_or_default();
+                for (index, link) in links.into_iter().enumerate().rev() {
+                    if is_commit && (stored.cut.leaves_out(index) || index > 0 && depth == 1) {
+                        continue;
+                    }
+                    let depth = if is_commit && index > 0 {
+                        depth.saturating_sub(1)
+                    } else {
+                        depth
+                    };
+                    stack.push((link, depth, false));
+                }
             }
-        }
-        Ok(sent)
-    };
+            Ok(sent)
+        };
     visit(have, false, 0)?;
     visit(want, true, depth)
 }
@@ -311,26 +342,44 @@ impl objects_server::Objects for Handler {
     type FetchStream = Answers<v1::GetObjectsResponse>;
     type HoldStream = Answers<v1::HoldResponse>;
 
-    async fn get(&self, request: Request<v1::GetObjectsRequest>) -> Result<Response<Self::GetStream>, Status> {
+    async fn get(
+        &self,
+        request: Request<v1::GetObjectsRequest>,
+    ) -> Result<Response<Self::GetStream>, Status> {
         let request = request.into_inner();
         let answer = self
-            .run(move |engine| read(engine, &ids(&request.ids), request.depth, request.generations))
+            .run(move |engine| {
+                read(
+                    engine,
+                    &ids(&request.ids),
+                    request.depth,
+                    request.generations,
+                )
+            })
             .await?;
         Ok(Response::new(Box::pin(tokio_stream::once(Ok(answer)))))
     }
 
-    async fn contains(&self, request: Request<v1::ContainsRequest>) -> Result<Response<v1::ContainsResponse>, Status> {
+    async fn contains(
+        &self,
+        request: Request<v1::ContainsRequest>,
+    ) -> Result<Response<v1::ContainsResponse>, Status> {
         let ids = ids(&request.into_inner().ids);
         let answer = self.run(move |engine| {
             let mut present = Vec::new();
             engine.contains_many(&ids, &mut present)?;
             let present: Vec<u8> = present.into_iter().map(u8::from).collect();
-            Ok(v1::ContainsResponse { present: present.into() })
+            Ok(v1::ContainsResponse {
+                present: present.into(),
+            })
         });
         Ok(Response::new(answer.await?))
     }
 
-    async fn put(&self, request: Request<Streaming<v1::PutRequest>>) -> Result<Response<v1::PutResponse>, Status> {
+    async fn put(
+        &self,
+        request: Request<Streaming<v1::PutRequest>>,
+    ) -> Result<Response<v1::PutResponse>, Status> {
         let mut messages = request.into_inner();
         while let Some(message) = messages.message().await? {
             self.run(move |engine| put(engine, message.objects)).await?;
@@ -343,7 +392,8 @@ impl objects_server::Objects for Handler {
         request: Request<v1::PutAndUpdateRequest>,
     ) -> Result<Response<v1::UpdateRefsResponse>, Status> {
         let request = request.into_inner();
-        self.swap(request.objects, request.edits, request.idempotency_key).await
+        self.swap(request.objects, request.edits, request.idempotency_key)
+            .await
     }
 
     async fn commits_with_prefix(
@@ -351,16 +401,30 @@ impl objects_server::Objects for Handler {
         request: Request<v1::CommitsWithPrefixRequest>,
     ) -> Result<Response<v1::CommitsWithPrefixResponse>, Status> {
         let request = request.into_inner();
-        let prefix = request.prefix.parse().map_err(|_| Status::invalid_argument("prefix"))?;
-        let found = self.run(move |engine| engine.commits_with_prefix(&prefix, request.limit as usize));
+        let prefix = request
+            .prefix
+            .parse()
+            .map_err(|_| Status::invalid_argument("prefix"))?;
+        let found =
+            self.run(move |engine| engine.commits_with_prefix(&prefix, request.limit as usize));
         let commits = found.await?.into_iter().map(object_id).collect();
         Ok(Response::new(v1::CommitsWithPrefixResponse { commits }))
     }
 
-    async fn fetch(&self, request: Request<v1::FetchRequest>) -> Result<Response<Self::FetchStream>, Status> {
+    async fn fetch(
+        &self,
+        request: Request<v1::FetchRequest>,
+    ) -> Result<Response<Self::FetchStream>, Status> {
         let request = request.into_inner();
         let objects = self
-            .run(move |engine| fetch(engine, &ids(&request.want), &ids(&request.have), request.depth))
+            .run(move |engine| {
+                fetch(
+                    engine,
+                    &ids(&request.want),
+                    &ids(&request.have),
+                    request.depth,
+                )
+            })
             .await?;
         let pieces: Vec<_> = objects
             .chunks(100)
@@ -374,7 +438,10 @@ impl objects_server::Objects for Handler {
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
     }
 
-    async fn hold(&self, request: Request<Streaming<v1::HoldRequest>>) -> Result<Response<Self::HoldStream>, Status> {
+    async fn hold(
+        &self,
+        request: Request<Streaming<v1::HoldRequest>>,
+    ) -> Result<Response<Self::HoldStream>, Status> {
         let mut requests = request.into_inner();
         let engine = Arc::clone(&self.engine);
         let (sender, receiver) = mpsc::channel(1);
@@ -395,21 +462,35 @@ impl objects_server::Objects for Handler {
 
 #[tonic::async_trait]
 impl repositories_server::Repositories for Handler {
-    async fn list(&self, _: Request<v1::ListRepositoriesRequest>) -> Result<Response<v1::ListRepositoriesResponse>, Status> {
+    async fn list(
+        &self,
+        _: Request<v1::ListRepositoriesRequest>,
+    ) -> Result<Response<v1::ListRepositoriesResponse>, Status> {
         Err(Status::unimplemented("list"))
     }
 
-    async fn create(&self, _: Request<v1::CreateRepositoryRequest>) -> Result<Response<v1::Repository>, Status> {
+    async fn create(
+        &self,
+        _: Request<v1::CreateRepositoryRequest>,
+    ) -> Result<Response<v1::Repository>, Status> {
         Err(Status::unimplemented("create"))
     }
 
-    async fn drop(&self, _: Request<v1::DropRepositoryRequest>) -> Result<Response<v1::DropRepositoryResponse>, Status> {
+    async fn drop(
+        &self,
+        _: Request<v1::DropRepositoryRequest>,
+    ) -> Result<Response<v1::DropRepositoryResponse>, Status> {
         Err(Status::unimplemented("drop"))
     }
 
-    async fn list_refs(&self, request: Request<v1::ListRefsRequest>) -> Result<Response<v1::ListRefsResponse>, Status> {
+    async fn list_refs(
+        &self,
+        request: Request<v1::ListRefsRequest>,
+    ) -> Result<Response<v1::ListRefsResponse>, Status> {
         let request = request.into_inner();
-        let refs = self.run(move |engine| engine.list_refs(&request.prefix)).await?;
+        let refs = self
+            .run(move |engine| engine.list_refs(&request.prefix))
+            .await?;
         // Small pages, so that there are several.
         let behind = refs.into_iter().filter(|(name, _)| *name > request.after);
         let mut refs: Vec<v1::Ref> = behind
@@ -424,18 +505,31 @@ impl repositories_server::Repositories for Handler {
         Ok(Response::new(v1::ListRefsResponse { refs, more }))
     }
 
-    async fn get_ref(&self, request: Request<v1::GetRefRequest>) -> Result<Response<v1::GetRefResponse>, Status> {
+    async fn get_ref(
+        &self,
+        request: Request<v1::GetRefRequest>,
+    ) -> Result<Response<v1::GetRefResponse>, Status> {
         let name = request.into_inner().name;
-        let commit = self.run(move |engine| engine.get_ref(&name)).await?.map(object_id);
+        let commit = self
+            .run(move |engine| engine.get_ref(&name))
+            .await?
+            .map(object_id);
         Ok(Response::new(v1::GetRefResponse { commit }))
     }
 
-    async fn update_refs(&self, request: Request<v1::UpdateRefsRequest>) -> Result<Response<v1::UpdateRefsResponse>, Status> {
+    async fn update_refs(
+        &self,
+        request: Request<v1::UpdateRefsRequest>,
+    ) -> Result<Response<v1::UpdateRefsResponse>, Status> {
         let request = request.into_inner();
-        self.swap(Vec::new(), request.edits, request.idempotency_key).await
+        self.swap(Vec::new(), request.edits, request.idempotency_key)
+            .await
     }
 
-    async fn resolve(&self, _: Request<v1::ResolveRequest>) -> Result<Response<v1::Commit>, Status> {
+    async fn resolve(
+        &self,
+        _: Request<v1::ResolveRequest>,
+    ) -> Result<Response<v1::Commit>, Status> {
         Err(Status::unimplemented("resolve"))
     }
 }
@@ -445,11 +539,17 @@ impl watches_server::Watches for Handler {
     type WatchStream = Answers<v1::WatchEvent>;
     type WatchRefsStream = Answers<v1::WatchRefsEvent>;
 
-    async fn watch(&self, _: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        _: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("watch"))
     }
 
-    async fn watch_refs(&self, _: Request<v1::WatchRefsRequest>) -> Result<Response<Self::WatchRefsStream>, Status> {
+    async fn watch_refs(
+        &self,
+        _: Request<v1::WatchRefsRequest>,
+    ) -> Result<Response<Self::WatchRefsStream>, Status> {
         let engine = Arc::clone(&self.engine);
         let (sender, receiver) = mpsc::channel(1);
         let seen = engine.changes();
@@ -461,7 +561,9 @@ impl watches_server::Watches for Handler {
             };
             let mut is_open = sender.blocking_send(Ok(event(true))).is_ok();
             while is_open {
-                let now = engine.wait_for_changes(seen, Duration::from_millis(50)).unwrap();
+                let now = engine
+                    .wait_for_changes(seen, Duration::from_millis(50))
+                    .unwrap();
                 is_open = match now == seen {
                     true => !sender.is_closed(),
                     false => sender.blocking_send(Ok(event(false))).is_ok(),
@@ -479,7 +581,10 @@ impl admin_server::Admin for Handler {
     type VerifyStream = Answers<v1::VerifyResponse>;
     type BackupStream = Answers<v1::BackupResponse>;
 
-    async fn stats(&self, _: Request<v1::StatsRequest>) -> Result<Response<v1::StatsResponse>, Status> {
+    async fn stats(
+        &self,
+        _: Request<v1::StatsRequest>,
+    ) -> Result<Response<v1::StatsResponse>, Status> {
         let stats = self.run(|engine| engine.stats()).await?;
         let kind = |kind: irmin_core::KindStats| {
             Some(v1::KindStats {
@@ -497,7 +602,10 @@ impl admin_server::Admin for Handler {
         }))
     }
 
-    async fn collect(&self, request: Request<v1::CollectRequest>) -> Result<Response<Self::CollectStream>, Status> {
+    async fn collect(
+        &self,
+        request: Request<v1::CollectRequest>,
+    ) -> Result<Response<Self::CollectStream>, Status> {
         let request = request.into_inner();
         let engine = Arc::clone(&self.engine);
         let (sender, receiver) = mpsc::channel(1);
@@ -547,7 +655,10 @@ impl admin_server::Admin for Handler {
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
-    async fn verify(&self, _: Request<v1::VerifyRequest>) -> Result<Response<Self::VerifyStream>, Status> {
+    async fn verify(
+        &self,
+        _: Request<v1::VerifyRequest>,
+    ) -> Result<Response<Self::VerifyStream>, Status> {
         let report = self.run(|engine| engine.verify(&mut |_| ())).await?;
         let report = v1::VerifyReport {
             objects: report.objects,
@@ -557,14 +668,22 @@ impl admin_server::Admin for Handler {
         let answer = v1::VerifyResponse {
             is: Some(v1::verify_response::Is::Report(report)),
         };
-        Ok(Response::new(Box::pin(tokio_stream::once(Ok(answer)).map(|answer| answer))))
+        Ok(Response::new(Box::pin(
+            tokio_stream::once(Ok(answer)).map(|answer| answer),
+        )))
     }
 
-    async fn backup(&self, _: Request<v1::BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+    async fn backup(
+        &self,
+        _: Request<v1::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
         Err(Status::unimplemented("backup"))
     }
 
-    async fn sync(&self, _: Request<v1::SyncRequest>) -> Result<Response<v1::SyncResponse>, Status> {
+    async fn sync(
+        &self,
+        _: Request<v1::SyncRequest>,
+    ) -> Result<Response<v1::SyncResponse>, Status> {
         self.run(|engine| engine.sync()).await?;
         Ok(Response::new(v1::SyncResponse {}))
     }
