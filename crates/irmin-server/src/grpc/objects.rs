@@ -183,7 +183,7 @@ fn fetch(
 ) -> ServiceResult<()> {
     let (wants, haves) = (wire::ids(&message.want)?, wire::ids(&message.have)?);
     let mut batch = Batch::new(outlet);
-    scope.fetch(
+    scope.give(
         &wants,
         &haves,
         NonZeroU32::new(message.depth),

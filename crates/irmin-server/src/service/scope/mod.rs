@@ -1,7 +1,7 @@
 //! A repository as one caller may see it.
 
 mod admin;
-mod fetch;
+mod give;
 mod history;
 mod merge;
 mod names;
@@ -29,7 +29,7 @@ use super::repos::{OpenRepo, no_repo};
 use super::server::Server;
 use super::verb::{Needs, Verb};
 
-pub use fetch::Around;
+pub use give::Around;
 pub use history::{LogPage, LogRequest};
 pub use merge::{MergeAnswer, MergeRequest, Settlement};
 pub use names::Expected;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 
-use irminsule::sync::{CopyOptions, SyncError, Taker, give};
+use irminsule::sync::{self, CopyOptions, SyncError, Taker};
 use irminsule::{Hold, Id, Object, Stored, links_of};
 
 use super::Scope;
@@ -37,7 +37,7 @@ impl Scope {
     /// # Errors
     /// [`ServiceError`] of kind `NotFound` for a commit that no branch or tag leads to which the caller
     /// may read as a whole; what `out` says.
-    pub fn fetch(
+    pub fn give(
         &self,
         wants: &[Id],
         haves: &[Id],
@@ -68,7 +68,7 @@ impl Scope {
             })
         };
         let taker: Taker<'_> = &mut take;
-        let given = give(
+        let given = sync::give(
             self.repo(),
             wants,
             &known,
