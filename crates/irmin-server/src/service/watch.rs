@@ -188,7 +188,7 @@ impl Server {
             .run(caller, repo, Deadline::never(), move |scope| {
                 scope.begin(Verb::Watch, Some(&options.branch))?;
                 let told = scope.open_repo().hub.subscribe()?;
-                let options = scope.from_here(options)?;
+                let options = scope.settle(options)?;
                 Ok((Arc::clone(scope.open_repo()), options, told))
             })
             .await?;
@@ -208,7 +208,7 @@ impl Server {
 
 impl Scope {
     /// Settles where a watch begins.
-    fn from_here(&self, options: WatchOptions) -> Result<WatchOptions> {
+    fn settle(&self, options: WatchOptions) -> Result<WatchOptions> {
         let branch = self.branch(&options.branch)?;
         let since = match options.since {
             Since::Now => branch.head_id()?.map_or(Since::Absent, Since::Commit),
@@ -236,7 +236,10 @@ impl Scope {
 
     /// Fetches the next events of a watch: what it tells, where it stands then, and whether that is all
     /// for now.
-    fn look(&self, options: &WatchOptions) -> Result<(VecDeque<Watched>, Since, bool)> {
+    pub(in crate::service) fn look(
+        &self,
+        options: &WatchOptions,
+    ) -> Result<(VecDeque<Watched>, Since, bool)> {
         self.begin(Verb::Watch, Some(&options.branch))?;
         let paths = self
             .grants()

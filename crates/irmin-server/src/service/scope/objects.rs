@@ -4,7 +4,6 @@ use irminsule::{Durability, Id, IdPrefix, Key, RefEdit, RefOutcome, Stored};
 
 use super::Scope;
 use super::visible::name_in_rules;
-use crate::service::access::Right;
 use crate::service::error::Result;
 use crate::service::requests::{Answer, Begun, RequestKey};
 use crate::service::verb::Verb;
@@ -79,9 +78,6 @@ impl Scope {
         for edit in edits {
             irminsule::RefName::new(edit.name.clone())?;
             self.begin(Verb::UpdateRefs, Some(name_in_rules(&edit.name)))?;
-        }
-        if !self.grants().on_repo(Right::Read) {
-            return Err(self.denied("you may not read all of the repository".to_owned()));
         }
         let running = match request.map(|key| self.begin_named(key)).transpose()? {
             Some(Begun::Known(Answer::Lost)) => return self.still_lost(edits),

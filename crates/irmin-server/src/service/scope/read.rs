@@ -16,12 +16,21 @@ pub struct Page<T> {
 }
 
 /// Where a page begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor<T> {
     /// Behind this one; `None`: at the start.
     pub after: Option<T>,
     /// At most so many; the server's limit if that is less, or if it is 0.
     pub limit: usize,
+}
+
+impl<T> Default for Cursor<T> {
+    fn default() -> Self {
+        Self {
+            after: None,
+            limit: 0,
+        }
+    }
 }
 
 impl<T> Cursor<T> {
