@@ -14,7 +14,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use irmin_core::{Durability, Id, Isolation, Path, RefEdit, RefOutcome, Since, Step};
+use irmin_core::{Durability, EntryKind, Id, Isolation, Path, RefEdit, RefOutcome, Since, Step};
 
 use crate::error::Result;
 use crate::values::{LogPage, Lookup, Page, RemoteChange, RemoteCommit, RemoteEntry};
@@ -298,7 +298,7 @@ impl Session {
         path: &Path,
         after: Option<&Step>,
         limit: u32,
-    ) -> Result<(Vec<(Step, RemoteEntry)>, bool)> {
+    ) -> Result<(Vec<(Step, EntryKind)>, bool)> {
         self.waiter.wait(self.session.list(path, after, limit))
     }
 

@@ -251,7 +251,7 @@ fn lookup(answer: v1::GetResponse, asked: usize) -> Result<Lookup, String> {
     })
 }
 
-pub(super) fn entries(entries: Vec<v1::ListEntry>) -> Result<Vec<(Step, RemoteEntry)>, String> {
+fn entries(entries: Vec<v1::ListEntry>) -> Result<Vec<(Step, RemoteEntry)>, String> {
     let entry = |one: v1::ListEntry| {
         let step = Step::new(&one.step).map_err(|error| error.to_string())?;
         let entry = one.entry.ok_or("an entry is missing")?;

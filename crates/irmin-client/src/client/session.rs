@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use irmin_core::{Id, Isolation, Path, Step};
+use irmin_core::{EntryKind, Id, Isolation, Path, Step};
 use irmin_proto::v1;
 
 use super::Client;
 use super::commit::{CommitOutcome, Write, info, write};
-use super::contents::entries;
 use crate::connection::Again;
 use crate::error::{ClientError, Result};
 use crate::values::RemoteEntry;
@@ -86,7 +85,7 @@ impl Session {
     }
 
     /// Lists a part of a directory of the view: entries behind the step `after`, at most `limit`, and
-    /// whether there are more.
+    /// whether there are more. Only names and kinds: the commit depends on no more than that.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -95,7 +94,7 @@ impl Session {
         path: &Path,
         after: Option<&Step>,
         limit: u32,
-    ) -> Result<(Vec<(Step, RemoteEntry)>, bool)> {
+    ) -> Result<(Vec<(Step, EntryKind)>, bool)> {
         let list = v1::SessionList {
             path: wire::to_path(path),
             after: after.map(|step| Bytes::copy_from_slice(step.as_bytes())),
@@ -103,7 +102,7 @@ impl Session {
         };
         let answer = self.ask(Vec::new(), Some(list), 0).await?;
         let more = answer.more;
-        Ok((self.client.read(READ, entries(answer.entries))?, more))
+        Ok((self.client.read(READ, kinds(answer.entries))?, more))
     }
 
     async fn ask(
@@ -187,3 +186,15 @@ impl Session {
 }
 
 const READ: &str = "Transactions.Read";
+
+fn kinds(entries: Vec<v1::ListEntry>) -> Result<Vec<(Step, EntryKind)>, String> {
+    let entry = |one: v1::ListEntry| {
+        let step = Step::new(&one.step).map_err(|error| error.to_string())?;
+        match one.entry.and_then(|entry| entry.is) {
+            Some(v1::entry::Is::Blob(blob)) => Ok((step, EntryKind::Blob(wire::mode(blob.mode())))),
+            Some(v1::entry::Is::Directory(_)) => Ok((step, EntryKind::Tree)),
+            None => Err("an entry that is nothing".to_owned()),
+        }
+    };
+    entries.into_iter().map(entry).collect()
+}

@@ -164,9 +164,9 @@ impl Watcher {
             };
             self.failures = 0;
             // A watch that begins now begins where the server said that it stands.
-            self.request
-                .since
-                .clone_from(&event.resume.or(self.request.since));
+            if event.resume.is_some() {
+                self.request.since.clone_from(&event.resume);
+            }
             if event.kind() == v1::watch_event::Kind::Ready {
                 self.ready.take().map(|ready| ready.send(()));
                 continue;

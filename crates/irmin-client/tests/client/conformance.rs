@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use irmin_conformance::Place;
-use irmin_core::{Engine, MemoryStore};
+use irmin_core::Engine;
 
-use crate::server::TestServer;
+use crate::real::RealServer;
 
-struct Remote(TestServer);
+struct Remote(RealServer);
 
 impl Place for Remote {
     fn open(&self) -> Arc<dyn Engine> {
@@ -15,19 +15,23 @@ impl Place for Remote {
     }
 }
 
-fn suite(endpoint: &'static str) {
-    irmin_conformance::suite(&|| {
-        let engine = Arc::new(MemoryStore::new());
-        Box::new(Remote(TestServer::over(engine, endpoint)))
-    });
-}
-
 #[test]
 fn a_repository_behind_a_pipe_passes_the_suite() {
-    suite("pipe:irmin");
+    irmin_conformance::suite(&|| Box::new(Remote(RealServer::at("pipe:irmin"))));
 }
 
 #[test]
 fn a_repository_behind_tcp_passes_the_suite() {
-    suite("tcp://127.0.0.1:0");
+    irmin_conformance::suite(&|| Box::new(Remote(RealServer::at("tcp://127.0.0.1:0"))));
+}
+
+#[test]
+fn a_repository_behind_a_unix_socket_passes_the_suite() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = std::sync::atomic::AtomicU32::new(0);
+    irmin_conformance::suite(&|| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let socket = dir.path().join(format!("{number}.sock"));
+        Box::new(Remote(RealServer::at(&format!("unix://{}", socket.display()))))
+    });
 }

@@ -46,10 +46,6 @@ pub(crate) struct Handler {
 }
 
 impl TestServer {
-    pub(crate) fn over(engine: Arc<dyn Engine>, endpoint: &str) -> Self {
-        Self::cutting(engine, endpoint, None)
-    }
-
     /// Serves, and cuts the first connection after so many bytes of both directions.
     pub(crate) fn cutting(engine: Arc<dyn Engine>, endpoint: &str, cut_after: Option<u64>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
