@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod error;
 mod hop;
+mod hub;
 mod limits;
 mod metrics;
 mod repos;

@@ -105,10 +105,15 @@ impl Scope {
             known.extend(ahead.iter().copied());
             let mut level: Vec<Id> = new.into_iter().collect();
             level.sort_unstable();
-            known.extend(level.iter().copied());
             levels.push(level);
             new = below;
             new.retain(|id| !known.contains(id));
+        }
+        // An object that hangs at several depths comes with the deepest, and so before all that point
+        // to it: directories of the same shape share nodes at different depths.
+        let mut deeper = HashSet::new();
+        for level in levels.iter_mut().rev() {
+            level.retain(|&id| deeper.insert(id));
         }
         Ok(levels)
     }

@@ -185,8 +185,11 @@ impl Scope {
             }
             (Needs::Some(right), Some(name)) if !self.grants.on(name, right).is_empty() => Ok(()),
             (Needs::Branch(right), Some(name)) if self.may(name, right) => Ok(()),
-            (Needs::Some(right) | Needs::Branch(right), Some(name)) => {
-                Err(self.denied(format!("you may not {} on all of '{name}'", what(right))))
+            (Needs::Some(right), Some(name)) => {
+                Err(self.denied(format!("you may not {} '{name}'", what(right))))
+            }
+            (Needs::Branch(right), Some(name)) => {
+                Err(self.denied(format!("you may not {} all of '{name}'", what(right))))
             }
             (Needs::Some(right) | Needs::Branch(right) | Needs::Repo(right), _)
                 if self.grants.on_repo(right) =>
@@ -196,7 +199,7 @@ impl Scope {
             (Needs::Some(right) | Needs::Branch(right) | Needs::Repo(right), _) => {
                 let repo = self.repo.name();
                 let what = what(right);
-                Err(self.denied(format!("you may not {what} on all of repository '{repo}'")))
+                Err(self.denied(format!("you may not {what} all of repository '{repo}'")))
             }
             (Needs::Push, name) if self.may_push(name) => Ok(()),
             (Needs::Push, _) => Err(self.denied(
