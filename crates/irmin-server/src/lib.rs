@@ -6,3 +6,4 @@
 #![forbid(unsafe_code)]
 
 pub mod service;
+pub mod web;
