@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn sizes_and_numbers_are_short() {
         let sizes = [0, 1023, 1024, 1536, 1 << 20, u64::MAX].map(size);
-        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1.0 MiB", "16384.0 PiB"]);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1.0 MiB", "16383.9 PiB"]);
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(plural(1, "commit", "commits"), "1 commit");
         assert_eq!(time(Time::utc(0)), "1970-01-01 00:00");

@@ -73,6 +73,8 @@ fn page(visitor: &Visitor, to: &str, error: Option<&ServiceError>) -> Page {
         form method="post" action="/login" {
             (form::token(visitor))
             input type="hidden" name="to" value=(to);
+            // Browsers that keep passwords want a name beside it.
+            input type="text" name="username" autocomplete="username" value="token" hidden;
             div.field {
                 label for="token" { "Token" }
                 input #token type="password" name="token" required autocomplete="current-password"

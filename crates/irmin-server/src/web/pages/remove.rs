@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use irminsule::Entry;
+use irminsule::{Entry, Path};
 use maud::html;
 
 use crate::service::{CommitOptions, Details, ErrorKind, Result, Scope, ServiceError};
@@ -76,10 +76,20 @@ pub(in crate::web) async fn remove(
             }
             view.remove(&place.path).map(|_| ())
         })?;
-        let around = super::tree::around(&place.path);
-        Ok(Reply::Redirect(link(&place.repo, "tree", &place.rev, &around)))
+        let left = left(scope, &place)?;
+        Ok(Reply::Redirect(link(&place.repo, "tree", &place.rev, &left)))
     })
     .await
+}
+
+/// Returns the nearest directory that is left: those without anything in them go, too.
+fn left(scope: &Scope, place: &Place) -> Result<Path> {
+    let head = scope.must_have_head(&place.rev)?;
+    let mut around = super::tree::around(&place.path);
+    while !around.is_root() && scope.get(&head, &around)?.is_none() {
+        around = super::tree::around(&around);
+    }
+    Ok(around)
 }
 
 fn changed(found: Option<irminsule::Id>) -> ServiceError {

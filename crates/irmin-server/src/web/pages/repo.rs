@@ -76,7 +76,7 @@ fn table(
                         th scope="col" { "Name" }
                         th scope="col" { "Newest commit" }
                         th.wide scope="col" { "When" }
-                        th.wide scope="col" { span.unseen { "What to do" } }
+                        th scope="col" { span.unseen { "What to do" } }
                     }
                 }
                 tbody { @for row in &rows { (row) } }
@@ -103,7 +103,7 @@ fn row(scope: &Scope, repo: &str, visitor: &Visitor, name: &str, id: Id, prefix:
                 }
             }
             td.tight.wide { @if let Some(at) = &at { (commits::when(&at.info().author)) } }
-            td.tight.wide {
+            td.actions {
                 a href=(link(repo, "log", name, &Path::root())) { "History" span.unseen { " of " (name) } }
                 @if is_branch && name != "main" {
                     " · "

@@ -111,7 +111,8 @@ impl Browser {
 
     /// Waits for an element that says something, and nothing in it says all of it.
     pub(super) fn see(&self, text: &str) -> String {
-        let says = format!("contains(normalize-space(.), {text:?})");
+        let quote = if text.contains('"') { '\'' } else { '"' };
+        let says = format!("contains(normalize-space(.), {quote}{text}{quote})");
         let path = format!("//main//*[{says} and not(*[{says}])]");
         id(&self.ask("element", &json!({ "using": "xpath", "value": path })))
     }
