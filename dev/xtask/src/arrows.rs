@@ -1,7 +1,8 @@
 //! Which crate may depend on which: arrows point one way.
 //!
-//! Programs use the server and the facade, the server uses the facade, the facade uses engines, engines use the core. Engines never use each
-//! other. What is for developers only is used by nobody else, except in tests.
+//! Programs use the server, the client and the facade; the server uses the facade; the facade uses
+//! engines and the client, which use the core. Engines never use each other. Client and server
+//! meet in the protocol. What is for developers only is used by nobody else, except in tests.
 
 use crate::Findings;
 use crate::metadata::{Package, Workspace};
@@ -9,8 +10,11 @@ use crate::metadata::{Package, Workspace};
 /// What a crate is, and so what it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layer {
+    /// Knows nothing of Irmin's model: connections, and the messages of the protocol.
+    Wire,
     Core,
     Engine,
+    Client,
     Facade,
     Server,
     Program,
@@ -18,22 +22,26 @@ enum Layer {
 }
 
 /// The crates that ship.
-const SHIPPED: [(&str, Layer); 5] = [
+const SHIPPED: [(&str, Layer); 8] = [
+    ("conduit", Layer::Wire),
+    ("irmin-proto", Layer::Wire),
     ("irmin-core", Layer::Core),
     ("irmin-pack", Layer::Engine),
-    ("irminsule", Layer::Facade),
+    ("irmin-client", Layer::Client),
     ("irmin-server", Layer::Server),
+    ("irminsule", Layer::Facade),
     ("irmin-cli", Layer::Program),
 ];
 
 impl Layer {
     fn may_use(self, other: Self) -> bool {
         match self {
-            Self::Core => false,
+            Self::Wire | Self::Core => false,
             Self::Engine => other == Self::Core,
-            Self::Facade => matches!(other, Self::Core | Self::Engine),
-            Self::Server => other == Self::Facade,
-            Self::Program => matches!(other, Self::Facade | Self::Server),
+            Self::Client => matches!(other, Self::Core | Self::Wire),
+            Self::Facade => matches!(other, Self::Core | Self::Engine | Self::Client),
+            Self::Server => matches!(other, Self::Facade | Self::Wire),
+            Self::Program => matches!(other, Self::Facade | Self::Client | Self::Server),
             Self::Dev => true,
         }
     }

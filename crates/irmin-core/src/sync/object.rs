@@ -85,10 +85,17 @@ impl Want {
         let (id, what) = (self.id, self.role.name());
         let stored = stored.ok_or(SyncError::Missing { id, what })?;
         check_id(id, &stored.bytes)?;
-        let links = match self.role {
-            Role::Root | Role::Dir => self.node(&stored, Some(0))?,
-            Role::Part { dots, .. } => self.node(&stored, dots)?,
-            Role::Chunks { size } => self.chunks(&stored, size)?,
+        let links = self.links(&stored)?;
+        Ok((stored.bytes, links))
+    }
+
+    /// Checks that an object with the right id is what it must be, and returns what it points to.
+    pub(super) fn links(&self, stored: &Stored) -> Result<Vec<Self>, SyncError> {
+        let (id, what) = (self.id, self.role.name());
+        Ok(match self.role {
+            Role::Root | Role::Dir => self.node(stored, Some(0))?,
+            Role::Part { dots, .. } => self.node(stored, dots)?,
+            Role::Chunks { size } => self.chunks(stored, size)?,
             Role::Blob { size } | Role::Chunk { size } => {
                 let mut reader = Reader::new("value", &stored.bytes);
                 reader
@@ -99,8 +106,7 @@ impl Want {
                 }
                 Vec::new()
             }
-        };
-        Ok((stored.bytes, links))
+        })
     }
 
     fn node(&self, stored: &Stored, dots: Dots) -> Result<Vec<Self>, SyncError> {
@@ -158,7 +164,7 @@ pub(super) fn check_id(id: Id, bytes: &[u8]) -> Result<(), SyncError> {
     }
 }
 
-const fn want(target: &Target, locator: Option<Locator>) -> Want {
+pub(super) const fn want(target: &Target, locator: Option<Locator>) -> Want {
     let role = match *target {
         Target::Dir(_) => Role::Dir,
         Target::Part { len, dots, .. } => Role::Part { len, dots },

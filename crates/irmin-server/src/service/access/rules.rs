@@ -175,6 +175,15 @@ impl Grants {
         Self(Granted::Rules(Arc::default()))
     }
 
+    /// Tells whether a right is granted on anything.
+    #[must_use]
+    pub fn anywhere(&self, right: Right) -> bool {
+        match &self.0 {
+            Granted::Everything => true,
+            Granted::Rules(rules) => rules.iter().any(|rule| rule.right >= right),
+        }
+    }
+
     /// Tells whether nothing is granted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,6 +1,7 @@
 //! A repository as one caller may see it.
 
 mod admin;
+mod give;
 mod history;
 mod merge;
 mod names;
@@ -8,6 +9,7 @@ mod objects;
 mod options;
 mod prune;
 mod read;
+mod receive;
 mod resolve;
 mod snapshot;
 mod transaction;
@@ -27,13 +29,14 @@ use super::repos::{OpenRepo, no_repo};
 use super::server::Server;
 use super::verb::{Needs, Verb};
 
+pub use give::Around;
 pub use history::{LogPage, LogRequest};
 pub use merge::{MergeAnswer, MergeRequest, Settlement};
 pub use names::Expected;
-pub use objects::NewObject;
 pub use options::{CommitOptions, Committed};
 pub(super) use prune::{differ, pruned};
 pub use read::{Cursor, Page};
+pub use receive::NewObject;
 pub use snapshot::Snapshot;
 pub(super) use transaction::write_one;
 pub use transaction::{Precondition, Transaction, Write};

@@ -143,12 +143,7 @@ impl Scope {
         path: &Path,
         page: &Cursor<Path>,
     ) -> Result<Page<Change>> {
-        self.begin(Verb::Diff, None)?;
-        let old = match from {
-            Some(from) => below(&from.tree()?, path)?,
-            None => Tree::empty(),
-        };
-        let mut changes = old.diff(&below(&to.tree()?, path)?)?;
+        let mut changes = self.diff_all(from, to, path)?;
         if let Some(after) = &page.after {
             let start = changes.partition_point(|change| change.path <= *after);
             changes.drain(..start);
@@ -156,12 +151,25 @@ impl Scope {
         Ok(Page::cut(changes, page.count(self.limits().page)))
     }
 
-    pub(in crate::service) fn check_count(
+    /// Lists all values that differ at and below a path, by path. Visits all that differs.
+    ///
+    /// # Errors
+    /// As [`diff`](Self::diff).
+    pub fn diff_all(
         &self,
-        what: &str,
-        count: usize,
-        max: usize,
-    ) -> Result<()> {
+        from: Option<&Snapshot>,
+        to: &Snapshot,
+        path: &Path,
+    ) -> Result<Vec<Change>> {
+        self.begin(Verb::Diff, None)?;
+        let old = match from {
+            Some(from) => below(&from.tree()?, path)?,
+            None => Tree::empty(),
+        };
+        Ok(old.diff(&below(&to.tree()?, path)?)?)
+    }
+
+    pub(crate) fn check_count(&self, what: &str, count: usize, max: usize) -> Result<()> {
         if count <= max {
             return Ok(());
         }
