@@ -8,4 +8,4 @@
 mod grpc;
 pub mod http;
 pub mod service;
-pub mod web;
+mod web;

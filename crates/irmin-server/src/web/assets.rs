@@ -27,19 +27,39 @@ static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
         bytes,
     };
     [
-        asset("style", "css", "text/css; charset=utf-8", include_bytes!("assets/style.css")),
-        asset("script", "js", "text/javascript; charset=utf-8", include_bytes!("assets/script.js")),
-        asset("icon", "svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
+        asset(
+            "style",
+            "css",
+            "text/css; charset=utf-8",
+            include_bytes!("assets/style.css"),
+        ),
+        asset(
+            "script",
+            "js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("assets/script.js"),
+        ),
+        asset(
+            "icon",
+            "svg",
+            "image/svg+xml",
+            include_bytes!("assets/icon.svg"),
+        ),
     ]
 });
 
 /// Returns the address of a file such as `style.css`.
 pub(super) fn url(file: &str) -> String {
     let is_it = |asset: &&Asset| {
-        let name = file.strip_suffix(asset.extension).and_then(|name| name.strip_suffix('.'));
+        let name = file
+            .strip_suffix(asset.extension)
+            .and_then(|name| name.strip_suffix('.'));
         name == Some(asset.stem)
     };
-    let name = ASSETS.iter().find(is_it).map_or(file, |asset| asset.name.as_str());
+    let name = ASSETS
+        .iter()
+        .find(is_it)
+        .map_or(file, |asset| asset.name.as_str());
     format!("/assets/{name}")
 }
 
@@ -50,7 +70,10 @@ pub(super) fn serve(name: &str) -> Response {
     };
     let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
     let media_type = HeaderValue::from_static(asset.media_type);
-    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, forever)];
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, forever),
+    ];
     (headers, asset.bytes).into_response()
 }
 

@@ -8,7 +8,7 @@ use maud::html;
 use super::guard::Visitor;
 use super::layout::Page;
 use super::text::percent;
-use crate::service::{Caller, ErrorKind, Peer, ServiceError, Transport};
+use crate::service::{ErrorKind, ServiceError};
 
 /// A request that was refused before it came to its page.
 pub(super) struct Failed {
@@ -18,12 +18,8 @@ pub(super) struct Failed {
 
 impl Failed {
     pub(super) fn new(parts: &Parts, error: ServiceError) -> Self {
-        let nobody = || Visitor {
-            caller: Caller::known(None, Transport::Web, Peer::default()),
-            form_token: "".into(),
-            is_logged_in: false,
-        };
-        let visitor = parts.extensions.get::<Visitor>().cloned().unwrap_or_else(nobody);
+        let visitor = parts.extensions.get::<Visitor>().cloned();
+        let visitor = visitor.unwrap_or_else(Visitor::nobody);
         Self { visitor, error }
     }
 }
@@ -54,7 +50,9 @@ pub(super) fn failed(visitor: &Visitor, error: &ServiceError) -> Response {
     let mut response = page.draw(visitor).into_response();
     if let Some(after) = error.retry_after() {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }
@@ -62,8 +60,16 @@ pub(super) fn failed(visitor: &Visitor, error: &ServiceError) -> Response {
 /// Makes a sentence of a message.
 pub(super) fn sentence(message: &str) -> String {
     let mut letters = message.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    let end = if message.ends_with(['.', '?', '!']) {
+        ""
+    } else {
+        "."
+    };
     format!("{first}{}{end}", letters.as_str())
 }
 
@@ -85,7 +91,10 @@ const fn title(kind: ErrorKind) -> &'static str {
 }
 
 const fn is_for_somebody_else(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::Unauthenticated)
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::Unauthenticated
+    )
 }
 
 /// Returns the address of the login page that leads back to a place.
@@ -99,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_message_becomes_a_sentence() {
-        assert_eq!(sentence("there is no branch 'x'"), "There is no branch 'x'.");
+        assert_eq!(
+            sentence("there is no branch 'x'"),
+            "There is no branch 'x'."
+        );
         assert_eq!(sentence("done."), "Done.");
         assert_eq!(sentence(""), ".");
     }

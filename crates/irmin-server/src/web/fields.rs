@@ -12,7 +12,9 @@ pub(super) struct Fields(Vec<(String, Vec<u8>)>);
 impl Fields {
     /// Reads `a=1&b=2` with its escapes. What is malformed stands for itself.
     pub(super) fn parse(text: &[u8]) -> Self {
-        let pairs = text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty());
+        let pairs = text
+            .split(|&byte| byte == b'&')
+            .filter(|pair| !pair.is_empty());
         let fields = pairs.map(|pair| {
             let mut parts = pair.splitn(2, |&byte| byte == b'=');
             let name = decode(parts.next().unwrap_or_default());
@@ -30,17 +32,25 @@ impl Fields {
 
     /// Returns the first value of a field as text; what is no text counts as not there.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.bytes(name).and_then(|value| std::str::from_utf8(value).ok())
+        self.bytes(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// Returns a field without the blanks around it; nothing if that is empty.
     pub(super) fn filled(&self, name: &str) -> Option<&str> {
-        self.get(name).map(str::trim).filter(|value| !value.is_empty())
+        self.get(name)
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
     }
 
     /// Returns a field that must be there.
     pub(super) fn must(&self, name: &str, what: &str) -> Result<&str> {
-        let missing = || ServiceError::new(crate::service::ErrorKind::Invalid, format!("{what} is missing"));
+        let missing = || {
+            ServiceError::new(
+                crate::service::ErrorKind::Invalid,
+                format!("{what} is missing"),
+            )
+        };
         self.filled(name).ok_or_else(missing)
     }
 
@@ -56,12 +66,17 @@ impl Fields {
 
     /// Returns a number, 0 if it is none.
     pub(super) fn number(&self, name: &str) -> u64 {
-        self.filled(name).and_then(|text| text.parse().ok()).unwrap_or(0)
+        self.filled(name)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0)
     }
 }
 
 fn decode(text: &[u8]) -> Vec<u8> {
-    let text: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+    let text: Vec<u8> = text
+        .iter()
+        .map(|&byte| if byte == b'+' { b' ' } else { byte })
+        .collect();
     unpercent(&text)
 }
 
@@ -79,7 +94,13 @@ mod tests {
         assert_eq!(fields.get("lone"), Some(""));
         assert_eq!((fields.number("n"), fields.number("lone")), (12, 0));
         assert_eq!(fields.must("t", "the greeting").unwrap(), "hi");
-        assert!(fields.must("y", "the y").unwrap_err().message.contains("the y is missing"));
+        assert!(
+            fields
+                .must("y", "the y")
+                .unwrap_err()
+                .message
+                .contains("the y is missing")
+        );
         assert!(Fields::parse(b"p=..%2Fx").path("p").is_err());
     }
 }

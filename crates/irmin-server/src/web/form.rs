@@ -45,7 +45,8 @@ impl FromRequest<Web> for Form {
             check_token(&parts, &fields)?;
             Ok(Self {
                 fields,
-                is_https: text(&parts.headers, header::ORIGIN).is_some_and(|from| from.starts_with("https://")),
+                is_https: text(&parts.headers, header::ORIGIN)
+                    .is_some_and(|from| from.starts_with("https://")),
             })
         };
         read.await.map_err(|error| Failed::new(&parts, error))
@@ -57,7 +58,8 @@ impl FromRequest<Web> for Form {
 fn check_origin(parts: &Parts) -> Result<()> {
     let headers = &parts.headers;
     let site = text(headers, header::HeaderName::from_static("sec-fetch-site"));
-    let host = text(headers, header::HOST).or_else(|| parts.uri.authority().map(|host| host.as_str()));
+    let host =
+        text(headers, header::HOST).or_else(|| parts.uri.authority().map(|host| host.as_str()));
     let origin = text(headers, header::ORIGIN);
     let is_ours = |origin: &str| {
         let from = origin.split_once("://").map(|(_, from)| from);
@@ -65,12 +67,17 @@ fn check_origin(parts: &Parts) -> Result<()> {
     };
     match site.is_none_or(|site| site == "same-origin") && origin.is_none_or(is_ours) {
         true => Ok(()),
-        false => Err(refused("this form was sent by a page of another site, and was not looked at")),
+        false => Err(refused(
+            "this form was sent by a page of another site, and was not looked at",
+        )),
     }
 }
 
 fn check_token(parts: &Parts, fields: &Fields) -> Result<()> {
-    let expected = parts.extensions.get::<Visitor>().map(|visitor| &*visitor.form_token);
+    let expected = parts
+        .extensions
+        .get::<Visitor>()
+        .map(|visitor| &*visitor.form_token);
     let given = fields.bytes(TOKEN).unwrap_or_default();
     let is_it: bool = expected.is_some_and(|expected| expected.as_bytes().ct_eq(given).into());
     match is_it {
@@ -107,10 +114,20 @@ mod tests {
     #[test]
     fn a_form_of_another_site_is_refused() {
         let host = ("host", "db.example:8080");
-        assert!(is_taken(&[host, ("origin", "http://db.example:8080"), ("sec-fetch-site", "same-origin")]));
+        assert!(is_taken(&[
+            host,
+            ("origin", "http://db.example:8080"),
+            ("sec-fetch-site", "same-origin")
+        ]));
         assert!(is_taken(&[host, ("origin", "https://DB.example:8080")]));
         assert!(is_taken(&[host]));
-        for bad in ["http://db.example", "http://evil.example", "null", "", "http://db.example:8080.evil"] {
+        for bad in [
+            "http://db.example",
+            "http://evil.example",
+            "null",
+            "",
+            "http://db.example:8080.evil",
+        ] {
             assert!(!is_taken(&[host, ("origin", bad)]), "{bad}");
         }
         for bad in ["cross-site", "same-site", "none"] {

@@ -10,6 +10,7 @@ use irminsule::Id;
 
 use super::Web;
 use super::failure::{failed, login_link};
+use crate::http::Who;
 use crate::service::{Caller, Credentials, ErrorKind, Peer, Result, ServiceError, Transport};
 
 /// The cookie with the bearer token of who has logged in.
@@ -29,8 +30,14 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     // Not stricter: without a referrer browsers hide the origin of forms, too.
     (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
     (header::CACHE_CONTROL, "private, no-cache"),
 ];
 
@@ -45,9 +52,22 @@ pub(super) struct Visitor {
     pub(super) is_logged_in: bool,
 }
 
+impl Visitor {
+    /// Somebody of whom nothing is known.
+    pub(super) fn nobody() -> Self {
+        Self {
+            caller: Caller::known(None, Transport::Web, Peer::default()),
+            form_token: "".into(),
+            is_logged_in: false,
+        }
+    }
+}
+
 /// Finds out who looks, lets it through, and tells the browser what it may do with the answer.
 pub(super) async fn pass(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    let browser = cookie(request.headers(), BROWSER).filter(|text| is_word(text)).map(str::to_owned);
+    let browser = cookie(request.headers(), BROWSER)
+        .filter(|text| is_word(text))
+        .map(str::to_owned);
     let is_new = browser.is_none();
     let browser = match browser.map_or_else(fresh_word, Ok) {
         Ok(browser) => browser,
@@ -55,7 +75,8 @@ pub(super) async fn pass(State(web): State<Web>, mut request: Request, next: Nex
     };
     let (visitor, refused) = visitor(&web, &request, &browser);
     let path = request.uri().path().to_owned();
-    let is_open = path.starts_with("/assets/") || matches!(&*path, "/login" | "/logout" | "/favicon.ico");
+    let is_open =
+        path.starts_with("/assets/") || matches!(&*path, "/login" | "/logout" | "/favicon.ico");
     let mut response = match refused {
         Some(error) if !is_open => to_login(&visitor, &request, &error),
         _ => {
@@ -64,7 +85,10 @@ pub(super) async fn pass(State(web): State<Web>, mut request: Request, next: Nex
         }
     };
     if is_new && !path.starts_with("/assets/") {
-        set_cookie(response.headers_mut(), &format!("{BROWSER}={browser}; Path=/; HttpOnly; SameSite=Strict"));
+        set_cookie(
+            response.headers_mut(),
+            &format!("{BROWSER}={browser}; Path=/; HttpOnly; SameSite=Strict"),
+        );
     }
     sealed(response)
 }
@@ -75,19 +99,32 @@ fn visitor(web: &Web, request: &Request, browser: &str) -> (Visitor, Option<Serv
     let in_cookie = cookie(headers, TOKEN).filter(|token| !token.is_empty());
     let base = request.extensions().get::<Caller>();
     let peer = base.map_or_else(Peer::default, |base| base.peer.clone());
+    let who = request.extensions().get::<Arc<Who>>();
     let shown = Credentials {
         bearer: in_header(headers).or(in_cookie),
-        certificate: None,
+        certificate: who.and_then(|who| who.certificate.as_ref()),
     };
-    let known = web.server.access().authenticate(&shown, Transport::Web, peer.clone());
+    let known = web
+        .server
+        .access()
+        .authenticate(&shown, Transport::Web, peer.clone());
     if known.is_err() {
         web.server.metrics().unauthenticated.add(1);
     }
     let (caller, refused) = match known {
-        Ok(caller) => (caller, None),
+        Ok(caller) => {
+            let principal = caller
+                .principal
+                .as_ref()
+                .map(|principal| principal.as_str());
+            tracing::Span::current().record("principal", principal);
+            (caller, None)
+        }
         Err(error) => (Caller::known(None, Transport::Web, peer), Some(error)),
     };
-    let id = base.map(|base| Arc::clone(&base.request_id)).unwrap_or_default();
+    let id = base
+        .map(|base| Arc::clone(&base.request_id))
+        .unwrap_or_default();
     let visitor = Visitor {
         caller: caller.with_request_id(id),
         form_token: form_token(browser, in_cookie),
@@ -97,7 +134,11 @@ fn visitor(web: &Web, request: &Request, browser: &str) -> (Visitor, Option<Serv
 }
 
 fn in_header(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
@@ -107,7 +148,10 @@ fn to_login(visitor: &Visitor, request: &Request, error: &ServiceError) -> Respo
     if error.kind != ErrorKind::Unauthenticated || !is_page {
         return failed(visitor, error);
     }
-    let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
+    let here = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |here| here.as_str());
     Redirect::to(&login_link(here)).into_response()
 }
 
@@ -120,8 +164,9 @@ fn form_token(browser: &str, login: Option<&str>) -> Arc<str> {
 
 fn fresh_word() -> Result<String> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| ServiceError::new(ErrorKind::Internal, format!("no randomness: {error}")))?;
+    getrandom::fill(&mut random).map_err(|error| {
+        ServiceError::new(ErrorKind::Internal, format!("no randomness: {error}"))
+    })?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -130,8 +175,13 @@ fn is_word(text: &str) -> bool {
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    let mut pairs = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(own, _)| *own == name).map(|(_, value)| value)
 }
 
@@ -156,9 +206,12 @@ pub(super) fn log_out(response: &mut Response) {
 }
 
 /// Says what a browser may do with an answer.
-fn sealed(mut response: Response) -> Response {
+pub(super) fn sealed(mut response: Response) -> Response {
     for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -170,8 +223,14 @@ mod tests {
     #[test]
     fn a_cookie_is_found_among_others_in_any_line() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("a=1; irmin_token=x=y"));
-        headers.append(header::COOKIE, HeaderValue::from_static("xirmin_browser=no; irmin_browser=2"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; irmin_token=x=y"),
+        );
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("xirmin_browser=no; irmin_browser=2"),
+        );
         assert_eq!(cookie(&headers, TOKEN), Some("x=y"));
         assert_eq!(cookie(&headers, BROWSER), Some("2"));
         assert_eq!(cookie(&headers, "b"), None);
@@ -180,7 +239,9 @@ mod tests {
     #[test]
     fn forms_of_another_browser_or_login_have_another_token() {
         let tokens = [("a", None), ("b", None), ("a", Some("b")), ("a", Some("c"))];
-        let mut tokens: Vec<_> = tokens.map(|(browser, login)| form_token(browser, login)).into();
+        let mut tokens: Vec<_> = tokens
+            .map(|(browser, login)| form_token(browser, login))
+            .into();
         tokens.sort();
         tokens.dedup();
         assert_eq!(tokens.len(), 4);

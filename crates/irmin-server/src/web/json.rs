@@ -77,13 +77,19 @@ fn laid_out<'a>(tokens: &[Token<'a>]) -> Vec<Line<'a>> {
             },
         };
         if breaks_before {
-            lines.push(Line { depth, parts: Vec::new() });
+            lines.push(Line {
+                depth,
+                parts: Vec::new(),
+            });
         }
         if let Some(line) = lines.last_mut() {
             line.parts.push(part);
         }
         if breaks_after {
-            lines.push(Line { depth, parts: Vec::new() });
+            lines.push(Line {
+                depth,
+                parts: Vec::new(),
+            });
         }
     }
     lines
@@ -96,7 +102,9 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
         let len = match first {
             '{' | '}' | '[' | ']' | ',' | ':' => 1,
             '"' => string_len(rest),
-            _ => rest.find([',', ':', '}', ']', ' ', '\n', '\r', '\t']).unwrap_or(rest.len()),
+            _ => rest
+                .find([',', ':', '}', ']', ' ', '\n', '\r', '\t'])
+                .unwrap_or(rest.len()),
         };
         // A stray letter of any length: at least one.
         let (token, after) = rest.split_at(len.max(first.len_utf8()));
@@ -152,7 +160,9 @@ mod tests {
     #[test]
     fn long_numbers_and_repeated_keys_stay_as_they_are() {
         let json = r#"{"n":123456789012345678901234567890.10,"n":1E2}"#;
-        assert!(text(json).contains("123456789012345678901234567890.10") && text(json).contains("1E2"));
+        assert!(
+            text(json).contains("123456789012345678901234567890.10") && text(json).contains("1E2")
+        );
     }
 
     proptest! {

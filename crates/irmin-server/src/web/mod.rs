@@ -30,7 +30,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
-use crate::service::{Deadline, Result, Scope, Server};
+use crate::service::{Deadline, ErrorKind, Result, Scope, Server, ServiceError};
 use failure::failed;
 use guard::Visitor;
 use layout::Page;
@@ -60,7 +60,7 @@ impl From<Page> for Reply {
 ///
 /// Must be called inside a tokio runtime: the figures of the page `stats` are taken now and then.
 #[must_use]
-pub fn routes(server: &Server) -> Router {
+pub(crate) fn routes(server: &Server) -> Router {
     let web = Web {
         server: server.clone(),
         samples: Samples::start(server),
@@ -68,7 +68,10 @@ pub fn routes(server: &Server) -> Router {
     let guard = from_fn_with_state(web.clone(), guard::pass);
     Router::new()
         .route("/", get(pages::home::root))
-        .route("/repositories", get(pages::home::list).post(pages::home::create))
+        .route(
+            "/repositories",
+            get(pages::home::list).post(pages::home::create),
+        )
         .route("/login", get(pages::login::show).post(pages::login::log_in))
         .route("/logout", post(pages::login::log_out))
         .merge(in_repository())
@@ -76,6 +79,12 @@ pub fn routes(server: &Server) -> Router {
         .route("/favicon.ico", get(pages::icon))
         .layer(guard)
         .with_state(web)
+}
+
+/// Says that there is no such page.
+pub(crate) fn nothing_here() -> Response {
+    let error = ServiceError::new(ErrorKind::NotFound, "there is no such page");
+    guard::sealed(failed(&Visitor::nobody(), &error))
 }
 
 /// The pages of a repository: `/r/<repository>/<page>/<revision>/<path>`.
@@ -92,16 +101,28 @@ fn in_repository() -> Router<Web> {
         .route("/r/{repo}/branches", post(pages::branches::create))
         .route("/r/{repo}/branches/delete", post(pages::branches::delete))
         .route("/r/{repo}/compare", get(pages::compare::show))
-        .route("/r/{repo}/merge", get(pages::merge::show).post(pages::merge::run))
+        .route(
+            "/r/{repo}/merge",
+            get(pages::merge::show).post(pages::merge::run),
+        )
         .route("/r/{repo}/stats", get(pages::stats::show))
+        .route("/r/{repo}/go", get(pages::go::lead))
         .route("/r/{repo}/events", get(pages::events::follow));
     let router = about(router, "tree", get(pages::tree::show));
     let router = about(router, "raw", get(pages::raw::serve));
     let router = about(router, "log", get(pages::log::show));
     let router = about(router, "commit", get(pages::commit::show));
     let router = about(router, "search", get(pages::search::show));
-    let router = about(router, "edit", get(pages::edit::show).post(pages::edit::save));
-    about(router, "remove", get(pages::remove::show).post(pages::remove::remove))
+    let router = about(
+        router,
+        "edit",
+        get(pages::edit::show).post(pages::edit::save),
+    );
+    about(
+        router,
+        "remove",
+        get(pages::remove::show).post(pages::remove::remove),
+    )
 }
 
 impl Web {
@@ -113,13 +134,15 @@ impl Web {
         make: impl FnOnce(&Scope, &Visitor) -> Result<Reply> + Send + 'static,
     ) -> Response {
         let held = visitor.clone();
-        let made = self.server.run(&visitor.caller, repo, Deadline::never(), move |scope| {
-            Ok(match make(scope, &held)? {
-                // Drawn here, where it may take its time.
-                Reply::Page(page) => page.draw(&held).into_response(),
-                Reply::Redirect(to) => Redirect::to(&to).into_response(),
-            })
-        });
+        let made = self
+            .server
+            .run(&visitor.caller, repo, Deadline::never(), move |scope| {
+                Ok(match make(scope, &held)? {
+                    // Drawn here, where it may take its time.
+                    Reply::Page(page) => page.draw(&held).into_response(),
+                    Reply::Redirect(to) => Redirect::to(&to).into_response(),
+                })
+            });
         made.await.unwrap_or_else(|error| failed(visitor, &error))
     }
 }

@@ -5,6 +5,7 @@ pub(super) mod commit;
 pub(super) mod compare;
 pub(super) mod edit;
 pub(super) mod events;
+pub(super) mod go;
 pub(super) mod home;
 pub(super) mod log;
 pub(super) mod login;

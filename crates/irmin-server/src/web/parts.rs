@@ -42,7 +42,8 @@ impl Seen {
 
     /// Returns where events tell that the branch moved on; nothing for what does not move.
     pub(super) fn events(&self, repo: &str, path: &Path) -> Option<String> {
-        self.is_branch.then(|| events_link(repo, &self.rev, path, Some(self.at.id())))
+        self.is_branch
+            .then(|| events_link(repo, &self.rev, path, Some(self.at.id())))
     }
 }
 
@@ -51,13 +52,17 @@ pub(super) fn events_link(repo: &str, branch: &str, path: &Path, since: Option<I
     let base = page_link(repo, "events");
     let since = since.map_or_else(|| "absent".to_owned(), |id| id.to_string());
     let branch = percent(branch.as_bytes());
-    format!("{base}?branch={branch}&path={}&since={since}", percent(percent_path(path).as_bytes()))
+    format!(
+        "{base}?branch={branch}&path={}&since={since}",
+        percent(percent_path(path).as_bytes())
+    )
 }
 
 /// Returns the address of the events that tell when any name moves, from what they are now on.
 pub(super) fn names_events(scope: &Scope, repo: &str) -> Result<String> {
     let names = scope.refs("", &Cursor::default())?.items;
-    let now = super::pages::events::fingerprint(names.iter().map(|(name, id)| (name.as_str(), *id)));
+    let now =
+        super::pages::events::fingerprint(names.iter().map(|(name, id)| (name.as_str(), *id)));
     Ok(format!("{}?names&since={now}", page_link(repo, "events")))
 }
 
@@ -102,7 +107,8 @@ pub(super) fn crumbs(place: &Place, page: &str) -> Markup {
 
 /// A revision for people: ids are cut.
 pub(super) fn short_rev(rev: &str) -> String {
-    rev.parse::<Id>().map_or_else(|_| rev.to_owned(), |id| id.short())
+    rev.parse::<Id>()
+        .map_or_else(|_| rev.to_owned(), |id| id.short())
 }
 
 /// The search for paths.
@@ -116,8 +122,29 @@ pub(super) fn search_form(repo: &str, rev: &str, query: &str) -> Markup {
     }
 }
 
+/// A way to the same path on another branch.
+pub(super) fn branch_switch(scope: &Scope, place: &Place, page: &str) -> Result<Markup> {
+    let branches = branches(scope)?;
+    Ok(html! {
+        @if branches.len() > 1 || !branches.iter().any(|(name, _)| *name == place.rev) {
+            form action=(page_link(&place.repo, "go")) {
+                input type="hidden" name="page" value=(page);
+                input type="hidden" name="path" value=(percent_path(&place.path));
+                label.unseen for="rev" { "Branch" }
+                (branch_select("rev", "rev", &branches, &place.rev))
+                button { "Go" }
+            }
+        }
+    })
+}
+
 /// A choice of a branch.
-pub(super) fn branch_select(id: &str, name: &str, branches: &[(String, Id)], chosen: &str) -> Markup {
+pub(super) fn branch_select(
+    id: &str,
+    name: &str,
+    branches: &[(String, Id)],
+    chosen: &str,
+) -> Markup {
     html! {
         select id=(id) name=(name) {
             @if !branches.iter().any(|(branch, _)| branch == chosen) {

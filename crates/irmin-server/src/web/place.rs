@@ -35,7 +35,10 @@ impl Place {
         let rev = text(segments.nth(1))?;
         let steps: Vec<Vec<u8>> = segments.map(|step| unpercent(step.as_bytes())).collect();
         if steps.iter().any(|step| step.contains(&b'/')) {
-            return Err(ServiceError::new(ErrorKind::Invalid, "a step of a path has no '/'"));
+            return Err(ServiceError::new(
+                ErrorKind::Invalid,
+                "a step of a path has no '/'",
+            ));
         }
         Ok(Self {
             repo,
@@ -62,7 +65,12 @@ impl Place {
 
 fn text(segment: Option<&str>) -> Result<String> {
     let bytes = unpercent(segment.unwrap_or_default().as_bytes());
-    let not_found = |_| ServiceError::new(ErrorKind::NotFound, "names of repositories and revisions are text");
+    let not_found = |_| {
+        ServiceError::new(
+            ErrorKind::NotFound,
+            "names of repositories and revisions are text",
+        )
+    };
     String::from_utf8(bytes).map_err(not_found)
 }
 
@@ -115,7 +123,11 @@ mod tests {
 
     #[test]
     fn what_is_no_address_of_ours_is_refused() {
-        for bad in ["/r/main/tree/main/a%2Fb", "/r/%ff/tree/main", "/r/main/tree/main/.."] {
+        for bad in [
+            "/r/main/tree/main/a%2Fb",
+            "/r/%ff/tree/main",
+            "/r/main/tree/main/..",
+        ] {
             assert!(Place::parse(&bad.parse().unwrap()).is_err(), "{bad}");
         }
         let bare = Place::parse(&"/r/main".parse().unwrap()).unwrap();

@@ -32,19 +32,18 @@ pub(super) struct Sample {
 pub(super) struct Samples(Mutex<BTreeMap<String, VecDeque<Sample>>>);
 
 impl Samples {
-    /// Begins to take samples, until the server stops.
+    /// Begins to take samples, as long as there is the server. Does not keep it alive.
     pub(super) fn start(server: &Server) -> Arc<Self> {
         let samples = Arc::new(Self::default());
-        let (held, server) = (Arc::clone(&samples), server.clone());
+        let (held, server) = (Arc::clone(&samples), Arc::downgrade(&server.0));
         Handle::current().spawn(async move {
-            while !server.is_stopping() {
-                let (samples, looked) = (Arc::clone(&held), server.clone());
+            while let Some(server) = server.upgrade().map(Server)
+                && !server.is_stopping()
+            {
+                let samples = Arc::clone(&held);
                 // Whatever went wrong, the next sample is another try.
-                let _ = tokio::task::spawn_blocking(move || samples.take(&looked)).await;
-                tokio::select! {
-                    () = tokio::time::sleep(APART) => {}
-                    () = server.stopping() => {}
-                }
+                let _ = tokio::task::spawn_blocking(move || samples.take(&server)).await;
+                tokio::time::sleep(APART).await;
             }
         });
         samples
@@ -70,6 +69,9 @@ impl Samples {
     pub(super) fn of(&self, repo: &str, now: Sample) -> Vec<Sample> {
         let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = samples.get(repo).into_iter().flatten().copied();
-        taken.filter(|sample| sample.at < now.at).chain([now]).collect()
+        taken
+            .filter(|sample| sample.at < now.at)
+            .chain([now])
+            .collect()
     }
 }

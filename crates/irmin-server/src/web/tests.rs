@@ -14,10 +14,9 @@ use irminsule::{Blob, Env, Path, Resolution};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::routes;
+use crate::http::router;
 use crate::service::{
-    Caller, CommitOptions, Config, Deadline, MergeRequest, Result, Scope, Server,
-    Settlement,
+    Caller, CommitOptions, Config, Deadline, MergeRequest, Result, Scope, Server, Settlement,
 };
 
 /// A server with pages on a port of its own, until it is dropped.
@@ -48,7 +47,7 @@ impl Site {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let router = runtime.block_on(async { routes(&server) });
+        let router = runtime.block_on(async { router(&server) });
         runtime.spawn(async move { axum::serve(listener, router).await });
         Self {
             server,
@@ -63,7 +62,9 @@ impl Site {
 
     /// Does something in repository `main`, as the server's own program.
     fn here<T>(&self, body: impl FnOnce(&Scope) -> Result<T>) -> T {
-        self.server.run_here(&Caller::local(), "main", Deadline::never(), body).unwrap()
+        self.server
+            .run_here(&Caller::local(), "main", Deadline::never(), body)
+            .unwrap()
     }
 
     fn set(&self, branch: &str, at: &str, value: &str) {
@@ -98,26 +99,78 @@ const DOT: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0
 /// Makes some history: values of all kinds, two branches that were merged, and one that conflicts.
 fn fill(scope: &Scope) -> Result<()> {
     let text = "An irminsul was a pillar.\n\nIt stood for what holds the world together.\n";
-    set(scope, "main", "docs/readme.txt", text.as_bytes(), "Say what it is")?;
+    set(
+        scope,
+        "main",
+        "docs/readme.txt",
+        text.as_bytes(),
+        "Say what it is",
+    )?;
     let json = br#"{"name":"irminsule","ports":[8080,4711],"tls":{"on":true,"names":["a","b"]},"limit":1e3}"#;
-    set(scope, "main", "config/server.json", json, "Configure the server\n\nWith two ports, for now.")?;
+    set(
+        scope,
+        "main",
+        "config/server.json",
+        json,
+        "Configure the server\n\nWith two ports, for now.",
+    )?;
     set(scope, "main", "images/dot.png", DOT, "Add a dot")?;
-    set(scope, "main", "data/noise", &(0..=255).cycle().take(700).collect::<Vec<u8>>(), "Add noise")?;
+    set(
+        scope,
+        "main",
+        "data/noise",
+        &(0..=255).cycle().take(700).collect::<Vec<u8>>(),
+        "Add noise",
+    )?;
     let page = b"<!doctype html><script>document.title = 'it ran'</script><h1>evil</h1>";
     set(scope, "main", "data/page.html", page, "Keep a page")?;
-    let drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>document.title = 'it ran'</script></svg>";
+    let drawing =
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>document.title = 'it ran'</script></svg>";
     set(scope, "main", "data/drawing.svg", drawing, "Keep a drawing")?;
     scope.create_branch("feature/lists", &scope.must_have_head("main")?)?;
     for (number, word) in ["one", "two", "three"].into_iter().enumerate() {
-        set(scope, "feature/lists", &format!("lists/{number}"), word.as_bytes(), &format!("Add {word}"))?;
-        set(scope, "main", &format!("names/{word}"), b"x", &format!("Name {word}"))?;
+        set(
+            scope,
+            "feature/lists",
+            &format!("lists/{number}"),
+            word.as_bytes(),
+            &format!("Add {word}"),
+        )?;
+        set(
+            scope,
+            "main",
+            &format!("names/{word}"),
+            b"x",
+            &format!("Name {word}"),
+        )?;
     }
-    scope.merge("main", &MergeRequest::new("feature/lists", CommitOptions::new("Merge the lists")))?;
+    scope.merge(
+        "main",
+        &MergeRequest::new("feature/lists", CommitOptions::new("Merge the lists")),
+    )?;
     scope.create_branch("draft", &scope.must_have_head("main")?)?;
-    set(scope, "draft", "docs/readme.txt", b"An irminsul is a tree.\n", "Call it a tree")?;
-    set(scope, "draft", "config/server.json", br#"{"name": "draft"}"#, "Rename it")?;
+    set(
+        scope,
+        "draft",
+        "docs/readme.txt",
+        b"An irminsul is a tree.\n",
+        "Call it a tree",
+    )?;
+    set(
+        scope,
+        "draft",
+        "config/server.json",
+        br#"{"name": "draft"}"#,
+        "Rename it",
+    )?;
     let ours = "An irminsul was a great pillar.\n\nIt stood for what holds the world together.\n";
-    set(scope, "main", "docs/readme.txt", ours.as_bytes(), "Call it great")?;
+    set(
+        scope,
+        "main",
+        "docs/readme.txt",
+        ours.as_bytes(),
+        "Call it great",
+    )?;
     scope.create_tag("v1", &scope.must_have_head("main")?)?;
     Ok(())
 }

@@ -29,7 +29,10 @@ pub(super) fn unpercent(text: &[u8]) -> Vec<u8> {
     while let [first, after @ ..] = rest {
         rest = after;
         let high_low = digit(after.first()).zip(digit(after.get(1)));
-        match (first, high_low.and_then(|(high, low)| u8::try_from(high * 16 + low).ok())) {
+        match (
+            first,
+            high_low.and_then(|(high, low)| u8::try_from(high * 16 + low).ok()),
+        ) {
             (b'%', Some(byte)) => {
                 out.push(byte);
                 rest = after.get(2..).unwrap_or_default();
@@ -42,7 +45,11 @@ pub(super) fn unpercent(text: &[u8]) -> Vec<u8> {
 
 /// Writes a path as a part of an address.
 pub(super) fn percent_path(path: &Path) -> String {
-    let steps: Vec<String> = path.steps().iter().map(|step| percent(step.as_bytes())).collect();
+    let steps: Vec<String> = path
+        .steps()
+        .iter()
+        .map(|step| percent(step.as_bytes()))
+        .collect();
     steps.join("/")
 }
 
@@ -55,7 +62,9 @@ pub(super) fn readable(bytes: &[u8]) -> String {
             match letter {
                 '\n' => out.push_str("\\n"),
                 '\t' => out.push_str("\\t"),
-                _ if letter.is_control() || is_deceptive(letter) => out.extend(letter.escape_unicode()),
+                _ if letter.is_control() || is_deceptive(letter) => {
+                    out.extend(letter.escape_unicode())
+                }
                 _ => out.push(letter),
             }
         }
@@ -155,7 +164,17 @@ mod tests {
     #[test]
     fn sizes_and_numbers_are_short() {
         let sizes = [0, 1023, 1024, 1536, 1 << 20, u64::MAX].map(size);
-        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1.0 MiB", "16383.9 PiB"]);
+        assert_eq!(
+            sizes,
+            [
+                "0 B",
+                "1023 B",
+                "1.0 KiB",
+                "1.5 KiB",
+                "1.0 MiB",
+                "16383.9 PiB"
+            ]
+        );
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(plural(1, "commit", "commits"), "1 commit");
         assert_eq!(time(Time::utc(0)), "1970-01-01 00:00");

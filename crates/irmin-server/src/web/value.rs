@@ -60,7 +60,9 @@ pub(super) fn kind(bytes: &[u8]) -> Kind {
 }
 
 fn is_readable(text: &str) -> bool {
-    !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
+    !text
+        .chars()
+        .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
 }
 
 /// Returns the media type of an image that a browser may draw, by its first bytes. Only such that
@@ -72,10 +74,13 @@ pub(super) fn image_type(bytes: &[u8]) -> Option<&'static str> {
         (b"GIF87a", "image/gif"),
         (b"GIF89a", "image/gif"),
     ];
-    let found = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature));
+    let found = SIGNATURES
+        .iter()
+        .find(|(signature, _)| bytes.starts_with(signature));
     let riff = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
     let avif = bytes.get(4..12) == Some(b"ftypavif");
-    found.map(|(_, media_type)| *media_type)
+    found
+        .map(|(_, media_type)| *media_type)
         .or(riff.then_some("image/webp"))
         .or(avif.then_some("image/avif"))
 }
@@ -95,11 +100,19 @@ pub(super) fn read(blob: &Blob) -> Result<Shown> {
     if blob.size() <= SHOWN_BYTES_MAX {
         let bytes = blob.bytes()?;
         let kind = kind(&bytes);
-        return Ok(Shown { bytes, kind, is_whole: true });
+        return Ok(Shown {
+            bytes,
+            kind,
+            is_whole: true,
+        });
     }
     let bytes = first_bytes(blob)?;
     let kind = image_type(&bytes).map_or(Kind::Bytes, Kind::Image);
-    Ok(Shown { bytes, kind, is_whole: false })
+    Ok(Shown {
+        bytes,
+        kind,
+        is_whole: false,
+    })
 }
 
 /// Reads the first mebibyte of a value that is larger.
@@ -188,8 +201,17 @@ pub(super) fn visible(line: &str) -> String {
 fn hex(bytes: &[u8], start: u64) -> Markup {
     let start = usize::try_from(start).unwrap_or(0).min(bytes.len()) / 16 * 16;
     let end = start.saturating_add(HEX_BYTES).min(bytes.len());
-    let rows = bytes.get(start..end).unwrap_or_default().chunks(16).enumerate();
-    let pairs = |row: &[u8]| row.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+    let rows = bytes
+        .get(start..end)
+        .unwrap_or_default()
+        .chunks(16)
+        .enumerate();
+    let pairs = |row: &[u8]| {
+        row.iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let letters = |row: &[u8]| {
         let letter = |&byte: &u8| match byte {
             b' '..=b'~' => char::from(byte),
@@ -232,7 +254,10 @@ mod tests {
             (b"\x1b[31m", Kind::Bytes),
             (b"\x89PNG\r\n\x1a\n....", Kind::Image("image/png")),
             (b"RIFF....WEBP", Kind::Image("image/webp")),
-            (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", Kind::Text),
+            (
+                b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>",
+                Kind::Text,
+            ),
         ] {
             assert_eq!(kind(bytes), expected, "{bytes:?}");
         }
@@ -249,7 +274,9 @@ mod tests {
     fn a_hexadecimal_view_begins_where_it_is_told_and_says_what_is_left() {
         let bytes: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         let drawn = hex(&bytes, 4096).into_string();
-        assert!(drawn.contains("00001000") && drawn.contains("start=0") && drawn.contains("start=8192"));
+        assert!(
+            drawn.contains("00001000") && drawn.contains("start=0") && drawn.contains("start=8192")
+        );
         assert!(hex(b"", u64::MAX).into_string().contains("(empty)"));
     }
 

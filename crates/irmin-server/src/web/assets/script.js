@@ -86,9 +86,6 @@
     const choice = event.target.dataset.chooses && document.getElementById(event.target.dataset.chooses);
     if (choice) choice.checked = true;
   });
-  document.addEventListener("change", (event) => {
-    if ("submits" in event.target.dataset) event.target.form.requestSubmit();
-  });
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {

@@ -23,7 +23,12 @@ pub(in crate::web) async fn create(
         let name = form.fields.must("name", "the name of the branch")?;
         let at = scope.resolve(form.fields.must("from", "where it begins")?)?;
         scope.create_branch(name, &at)?;
-        Ok(Reply::Redirect(link(&place.repo, "tree", name, &irminsule::Path::root())))
+        Ok(Reply::Redirect(link(
+            &place.repo,
+            "tree",
+            name,
+            &irminsule::Path::root(),
+        )))
     })
     .await
 }

@@ -22,7 +22,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| page(scope, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, _| {
+        page(scope, &place).map(Reply::from)
+    })
+    .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {
@@ -30,7 +33,9 @@ fn page(scope: &Scope, place: &Place) -> Result<Page> {
     let commit = scope.resolve(&place.rev)?;
     let id = commit.id().to_string();
     let parents = parents(scope, &commit)?;
-    let chosen = usize::try_from(place.query.number("parent")).unwrap_or(0).min(parents.len().saturating_sub(1));
+    let chosen = usize::try_from(place.query.number("parent"))
+        .unwrap_or(0)
+        .min(parents.len().saturating_sub(1));
     let body = html! {
         (commits::message(commit.info()))
         (facts(repo, &commit, &parents))
@@ -99,7 +104,12 @@ fn facts(repo: &str, commit: &Snapshot, parents: &[Snapshot]) -> Markup {
     }
 }
 
-fn changes(scope: &Scope, place: &Place, commit: &Snapshot, parent: Option<&Snapshot>) -> Result<Markup> {
+fn changes(
+    scope: &Scope,
+    place: &Place,
+    commit: &Snapshot,
+    parent: Option<&Snapshot>,
+) -> Result<Markup> {
     let parent = parent.filter(|parent| !parent.is_cut());
     let after = match place.query.bytes("after") {
         Some(after) => Some(Path::parse(after)?),
@@ -110,8 +120,15 @@ fn changes(scope: &Scope, place: &Place, commit: &Snapshot, parent: Option<&Snap
         limit: CHANGES,
     };
     let changes = scope.diff(parent, commit, &place.path, &cursor)?;
-    let (new, old) = (commit.id().to_string(), parent.map(|parent| parent.id().to_string()));
-    let here = format!("{}?parent={}", place.link("commit"), place.query.number("parent"));
+    let (new, old) = (
+        commit.id().to_string(),
+        parent.map(|parent| parent.id().to_string()),
+    );
+    let here = format!(
+        "{}?parent={}",
+        place.link("commit"),
+        place.query.number("parent")
+    );
     let between = Between {
         repo: &place.repo,
         old: old.as_deref(),

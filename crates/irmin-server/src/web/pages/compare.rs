@@ -10,7 +10,9 @@ use crate::service::{Cursor, LogRequest, Result, Right, Scope};
 use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::changes::{Between, CHANGES};
-use crate::web::parts::{Seen, branch_select, branches, commits, first_branch, names_events, short_rev};
+use crate::web::parts::{
+    Seen, branch_select, branches, commits, first_branch, names_events, short_rev,
+};
 use crate::web::place::{Place, page_link};
 use crate::web::text::{percent, plural};
 use crate::web::{Reply, Web};
@@ -25,7 +27,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| page(scope, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, _| {
+        page(scope, &place).map(Reply::from)
+    })
+    .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {
@@ -33,9 +38,15 @@ fn page(scope: &Scope, place: &Place) -> Result<Page> {
     let branches = branches(scope)?;
     let first = first_branch(&branches).unwrap_or("main").to_owned();
     let from = place.query.filled("from").unwrap_or(&first).to_owned();
-    let other = branches.iter().map(|(name, _)| name.clone()).find(|name| *name != from);
+    let other = branches
+        .iter()
+        .map(|(name, _)| name.clone())
+        .find(|name| *name != from);
     let asked = place.query.filled("to").map(str::to_owned);
-    let to = asked.filter(|to| *to != from).or(other).unwrap_or_else(|| from.clone());
+    let to = asked
+        .filter(|to| *to != from)
+        .or(other)
+        .unwrap_or_else(|| from.clone());
     let events = branches.iter().any(|(name, _)| *name == to);
     let body = html! {
         h1 { "Compare" }
@@ -120,7 +131,14 @@ fn side(scope: &Scope, repo: &str, has: &Seen, lacks: &Seen) -> Result<Markup> {
 }
 
 /// Returns the address of a page about two revisions.
-pub(in crate::web) fn two(repo: &str, page: &str, one: &str, a: &str, other: &str, b: &str) -> String {
+pub(in crate::web) fn two(
+    repo: &str,
+    page: &str,
+    one: &str,
+    a: &str,
+    other: &str,
+    b: &str,
+) -> String {
     let (a, b) = (percent(a.as_bytes()), percent(b.as_bytes()));
     format!("{}?{one}={a}&{other}={b}", page_link(repo, page))
 }

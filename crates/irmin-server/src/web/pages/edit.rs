@@ -35,7 +35,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| page(scope, visitor, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, visitor| {
+        page(scope, visitor, &place).map(Reply::from)
+    })
+    .await
 }
 
 /// Commits what the form says.
@@ -59,16 +62,21 @@ pub(in crate::web) async fn save(
 fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
     must_be_branch(&place.rev)?;
     let head = scope.head(&place.rev)?;
-    let found = head.as_ref().map(|head| scope.get(head, &place.path)).transpose()?.flatten();
+    let found = head
+        .as_ref()
+        .map(|head| scope.get(head, &place.path))
+        .transpose()?
+        .flatten();
     let is_new = place.query.get("new").is_some() || place.path.is_root();
     let draft = match found {
-        Some(Entry::Blob(blob)) if !is_new => {
-            may_write(scope, &place.rev, &place.path)?;
-            Draft::of(place, &blob)?
-        }
+        Some(Entry::Blob(blob)) if !is_new => Draft::of(place, &blob)?,
         None if !is_new => Draft::new(place),
         _ => Draft::below(place),
     };
+    // Below a directory it depends on the name.
+    if draft.path_field.is_none() {
+        may_write(scope, &place.rev, &place.path)?;
+    }
     Ok(draft.page(visitor, head.as_ref(), None))
 }
 
@@ -93,7 +101,11 @@ fn must_be_branch(name: &str) -> Result<()> {
 }
 
 fn is_race(error: &ServiceError) -> bool {
-    error.kind == ErrorKind::Conflict && matches!(error.details, Details::Precondition { .. } | Details::Stale { .. })
+    error.kind == ErrorKind::Conflict
+        && matches!(
+            error.details,
+            Details::Precondition { .. } | Details::Stale { .. }
+        )
 }
 
 /// A value as somebody writes it.
@@ -112,13 +124,20 @@ impl Draft {
     fn of(place: &Place, blob: &Blob) -> Result<Self> {
         let shown = value::read(blob)?;
         let no_text = || {
-            let message = format!("'{}' is no text, or too long to be edited here", path_text(&place.path));
+            let message = format!(
+                "'{}' is no text, or too long to be edited here",
+                path_text(&place.path)
+            );
             ServiceError::new(ErrorKind::Invalid, message)
         };
         let text = String::from_utf8(shown.bytes.to_vec()).ok();
-        let text = text.filter(|_| shown.kind.is_text() && shown.is_whole).ok_or_else(no_text)?;
+        let text = text
+            .filter(|_| shown.kind.is_text() && shown.is_whole)
+            .ok_or_else(no_text)?;
         let returns = text.matches('\r').count();
-        let is_crlf = returns > 0 && returns == text.matches("\r\n").count() && returns == text.matches('\n').count();
+        let is_crlf = returns > 0
+            && returns == text.matches("\r\n").count()
+            && returns == text.matches('\n').count();
         if returns > 0 && !is_crlf {
             let message = "its lines end in different ways, which a browser would not keep; edit it elsewhere";
             return Err(ServiceError::new(ErrorKind::Invalid, message));
@@ -145,7 +164,11 @@ impl Draft {
     /// A draft of a value that has no name yet, in a directory.
     fn below(place: &Place) -> Self {
         let dir = path_text(&place.path);
-        let start = if dir.is_empty() { dir } else { format!("{dir}/") };
+        let start = if dir.is_empty() {
+            dir
+        } else {
+            format!("{dir}/")
+        };
         Self {
             path_field: Some(start),
             ..Self::new(place)
@@ -165,7 +188,11 @@ impl Draft {
         let text = fields.get("text").unwrap_or_default().replace("\r\n", "\n");
         Ok(Self {
             place: place.at(&path),
-            text: if is_crlf { text.replace('\n', "\r\n") } else { text },
+            text: if is_crlf {
+                text.replace('\n', "\r\n")
+            } else {
+                text
+            },
             is_crlf,
             seen: fields.id("seen"),
             message: fields.filled("message").unwrap_or_default().to_owned(),
@@ -198,10 +225,15 @@ impl Draft {
         let mine = Blob::new(bytes.clone());
         if now != self.seen && now != Some(mine.id()) {
             let message = "somebody else changed this meanwhile";
-            let details = Details::Precondition { index: 0, found: now };
+            let details = Details::Precondition {
+                index: 0,
+                found: now,
+            };
             return Err(ServiceError::new(ErrorKind::Conflict, message).with(details));
         }
-        let mode = found.and_then(Entry::into_blob).map_or_else(Default::default, |blob| blob.mode());
+        let mode = found
+            .and_then(Entry::into_blob)
+            .map_or_else(Default::default, |blob| blob.mode());
         view.set(path, mine.with_mode(mode))?;
         Ok(())
     }
@@ -209,9 +241,16 @@ impl Draft {
     /// Shows both what is there now and what was to be saved.
     fn race(mut self, scope: &Scope, visitor: &Visitor) -> Result<Page> {
         let head = scope.head(&self.place.rev)?;
-        let found = head.as_ref().map(|head| scope.get(head, &self.place.path)).transpose()?.flatten();
+        let found = head
+            .as_ref()
+            .map(|head| scope.get(head, &self.place.path))
+            .transpose()?
+            .flatten();
         self.seen = found.as_ref().map(Entry::id).transpose()?;
-        let by = head.as_ref().map(|head| scope.last_modified(head, &self.place.path, 1)).transpose()?;
+        let by = head
+            .as_ref()
+            .map(|head| scope.last_modified(head, &self.place.path, 1))
+            .transpose()?;
         let notice = html! {
             div.notice.warn role="alert" {
                 p { strong { "Somebody was faster." } " Nothing was saved, and nothing is lost: this is what is there now, and below it is yours." }
@@ -224,7 +263,9 @@ impl Draft {
             }
             div.sheet { (self.beside(found)?) }
         };
-        Ok(self.page(visitor, head.as_ref(), Some(&notice)).with_status(StatusCode::CONFLICT))
+        Ok(self
+            .page(visitor, head.as_ref(), Some(&notice))
+            .with_status(StatusCode::CONFLICT))
     }
 
     /// Draws what is there now beside how it differs from the draft.
@@ -286,9 +327,18 @@ impl Draft {
         let place = &self.place;
         let cancel = match self.path_field {
             Some(_) => link(&place.repo, "tree", &place.rev, &place.path),
-            None => link(&place.repo, "tree", &place.rev, &super::tree::around(&place.path)),
+            None => link(
+                &place.repo,
+                "tree",
+                &place.rev,
+                &super::tree::around(&place.path),
+            ),
         };
-        let cancel = if self.seen.is_some() { place.link("tree") } else { cancel };
+        let cancel = if self.seen.is_some() {
+            place.link("tree")
+        } else {
+            cancel
+        };
         html! {
             form method="post" action=(place.link("edit")) {
                 (form::token(visitor))

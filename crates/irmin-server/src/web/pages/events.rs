@@ -15,9 +15,7 @@ use bytes::Bytes;
 use irminsule::{Id, Since};
 use tokio::sync::mpsc::Sender;
 
-use crate::service::{
-    ErrorKind, NamesWatching, Result, ServiceError, WatchOptions, Watching,
-};
+use crate::service::{ErrorKind, NamesWatching, Result, ServiceError, WatchOptions, Watching};
 use crate::web::failure::failed;
 use crate::web::guard::Visitor;
 use crate::web::place::Place;
@@ -39,7 +37,10 @@ pub(in crate::web) async fn follow(
     headers: HeaderMap,
 ) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let since = last.or_else(|| place.query.filled("since")).unwrap_or_default().to_owned();
+    let since = last
+        .or_else(|| place.query.filled("since"))
+        .unwrap_or_default()
+        .to_owned();
     let (sender, body) = stream::body();
     let begun = match place.query.get("names") {
         Some(_) => names(&web, &visitor, &place, since, sender).await,
@@ -50,12 +51,21 @@ pub(in crate::web) async fn follow(
     }
     let mut response = body.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-async fn branch(web: &Web, visitor: &Visitor, place: &Place, since: &str, sender: Pieces) -> Result<()> {
+async fn branch(
+    web: &Web,
+    visitor: &Visitor,
+    place: &Place,
+    since: &str,
+    sender: Pieces,
+) -> Result<()> {
     let options = WatchOptions {
         branch: place.query.must("branch", "the branch")?.to_owned(),
         path: place.query.path("path")?,
@@ -97,8 +107,17 @@ async fn follow_branch(mut watching: Watching, missed: bool, sender: Pieces) {
     }
 }
 
-async fn names(web: &Web, visitor: &Visitor, place: &Place, since: String, sender: Pieces) -> Result<()> {
-    let watching = web.server.watch_refs(&visitor.caller, &place.repo, "").await?;
+async fn names(
+    web: &Web,
+    visitor: &Visitor,
+    place: &Place,
+    since: String,
+    sender: Pieces,
+) -> Result<()> {
+    let watching = web
+        .server
+        .watch_refs(&visitor.caller, &place.repo, "")
+        .await?;
     tokio::spawn(follow_names(watching, since, sender));
     Ok(())
 }

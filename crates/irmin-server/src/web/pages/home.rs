@@ -14,7 +14,10 @@ use crate::web::layout::Page;
 use crate::web::place::repo_link;
 
 /// Shows the only repository, or all.
-pub(in crate::web) async fn root(State(web): State<Web>, Extension(visitor): Extension<Visitor>) -> Response {
+pub(in crate::web) async fn root(
+    State(web): State<Web>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
     match &web.server.list_repos(&visitor.caller)[..] {
         [only] => Redirect::to(&repo_link(only)).into_response(),
         repos => page(&web.server, &visitor, repos).draw(&visitor),
@@ -22,7 +25,10 @@ pub(in crate::web) async fn root(State(web): State<Web>, Extension(visitor): Ext
 }
 
 /// Lists the repositories.
-pub(in crate::web) async fn list(State(web): State<Web>, Extension(visitor): Extension<Visitor>) -> Response {
+pub(in crate::web) async fn list(
+    State(web): State<Web>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
     let repos = web.server.list_repos(&visitor.caller);
     page(&web.server, &visitor, &repos).draw(&visitor)
 }
@@ -38,7 +44,12 @@ pub(in crate::web) async fn create(
         let name = form.fields.must("name", "the name of the repository")?;
         server.create_repo(&caller, name).map(|()| repo_link(name))
     });
-    let broken = |error| Err(ServiceError::new(ErrorKind::Internal, format!("the request failed: {error}")));
+    let broken = |error| {
+        Err(ServiceError::new(
+            ErrorKind::Internal,
+            format!("the request failed: {error}"),
+        ))
+    };
     match made.await.unwrap_or_else(broken) {
         Ok(link) => Redirect::to(&link).into_response(),
         Err(error) => failed(&visitor, &error),
@@ -47,7 +58,10 @@ pub(in crate::web) async fn create(
 
 fn page(server: &Server, visitor: &Visitor, repos: &[String]) -> Page {
     // Who may administer any repository, also one that is not there yet.
-    let may_create = server.access().grants(&visitor.caller, "").on_repo(Right::Admin);
+    let may_create = server
+        .access()
+        .grants(&visitor.caller, "")
+        .on_repo(Right::Admin);
     let body = html! {
         h1 { "Repositories" }
         @match repos.is_empty() {

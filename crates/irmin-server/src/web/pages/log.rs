@@ -12,7 +12,7 @@ use crate::service::{LogPage, LogRequest, Result, Scope, Snapshot};
 use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::lanes::{Lanes, Row};
-use crate::web::parts::{Seen, branches, commits, crumbs, graph, names, short_rev};
+use crate::web::parts::{Seen, branch_switch, branches, commits, crumbs, graph, names, short_rev};
 use crate::web::place::{Place, link};
 use crate::web::{Reply, Web};
 
@@ -26,7 +26,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| page(scope, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, _| {
+        page(scope, &place).map(Reply::from)
+    })
+    .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {
@@ -41,9 +44,15 @@ fn page(scope: &Scope, place: &Place) -> Result<Page> {
     let names = named(scope)?;
     // Where commits are passed over, lines between those that are left would mean nothing.
     let is_graph = place.path.is_root() && seen.at.is_whole();
-    let next = log.next.map(|next| format!("{}?start={next}", place.link("log")));
+    // Pages are counted from this commit, wherever the branch goes meanwhile.
+    let from = seen.at.id().to_string();
+    let from = link(&place.repo, "log", &from, &place.path);
+    let next = log.next.map(|next| format!("{from}?start={next}"));
     let body = html! {
-        (crumbs(place, "log"))
+        div.bar {
+            (branch_switch(scope, place, "log")?)
+            (crumbs(place, "log"))
+        }
         h1 { "History" @if !place.path.is_root() { " of " (crate::web::text::path(&place.path)) } }
         div #history data-part {
             (list(&place.repo, &log, &names, is_graph))
@@ -70,7 +79,11 @@ fn named(scope: &Scope) -> Result<HashMap<Id, Vec<String>>> {
 fn list(repo: &str, log: &LogPage, names: &HashMap<Id, Vec<String>>, is_graph: bool) -> Markup {
     let mut lanes = Lanes::default();
     let rows: Vec<Row> = match is_graph {
-        true => log.commits.iter().map(|commit| lanes.add(commit.id(), &commit.parents())).collect(),
+        true => log
+            .commits
+            .iter()
+            .map(|commit| lanes.add(commit.id(), &commit.parents()))
+            .collect(),
         false => Vec::new(),
     };
     let width = graph::width(&rows);

@@ -26,9 +26,18 @@ pub(in crate::web) async fn log_in(
     Extension(visitor): Extension<Visitor>,
     form: Form,
 ) -> Response {
-    let to = form.fields.filled("to").filter(|to| is_here(to)).unwrap_or("/").to_owned();
+    let to = form
+        .fields
+        .filled("to")
+        .filter(|to| is_here(to))
+        .unwrap_or("/")
+        .to_owned();
     let token = form.fields.filled("token").unwrap_or_default().to_owned();
-    let (server, peer, shown) = (web.server.clone(), visitor.caller.peer.clone(), token.clone());
+    let (server, peer, shown) = (
+        web.server.clone(),
+        visitor.caller.peer.clone(),
+        token.clone(),
+    );
     let known = tokio::task::spawn_blocking(move || {
         let shown = Credentials {
             bearer: Some(&shown),
@@ -36,7 +45,12 @@ pub(in crate::web) async fn log_in(
         };
         server.access().authenticate(&shown, Transport::Web, peer)
     });
-    let broken = |error| Err(ServiceError::new(ErrorKind::Internal, format!("the request failed: {error}")));
+    let broken = |error| {
+        Err(ServiceError::new(
+            ErrorKind::Internal,
+            format!("the request failed: {error}"),
+        ))
+    };
     match known.await.unwrap_or_else(broken) {
         Ok(_) => {
             let mut response = Redirect::to(&to).into_response();
@@ -45,7 +59,9 @@ pub(in crate::web) async fn log_in(
         }
         Err(error) if error.kind == ErrorKind::Unauthenticated => {
             web.server.metrics().unauthenticated.add(1);
-            page(&visitor, &to, Some(&error)).with_status(StatusCode::UNAUTHORIZED).draw(&visitor)
+            page(&visitor, &to, Some(&error))
+                .with_status(StatusCode::UNAUTHORIZED)
+                .draw(&visitor)
         }
         Err(error) => failed(&visitor, &error),
     }
@@ -60,7 +76,9 @@ pub(in crate::web) async fn log_out(_: Form) -> Response {
 
 /// Tells whether an address is one of ours: nobody is sent elsewhere by logging in.
 fn is_here(to: &str) -> bool {
-    let is_plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_plain = to
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     to.starts_with('/') && !to.starts_with("//") && is_plain
 }
 
@@ -97,7 +115,14 @@ mod tests {
     #[test]
     fn logging_in_leads_nowhere_else() {
         assert!(is_here("/r/main?x=%2F"));
-        for bad in ["//evil.example", "/\\evil.example", "https://evil.example", "", "r/main", "/a\r\nb"] {
+        for bad in [
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "",
+            "r/main",
+            "/a\r\nb",
+        ] {
             assert!(!is_here(bad), "{bad}");
         }
     }

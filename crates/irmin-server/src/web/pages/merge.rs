@@ -41,7 +41,9 @@ pub(in crate::web) async fn show(
     let repo = place.repo.clone();
     web.page(&visitor, &repo, move |scope, visitor| {
         let merge = Merge::read(&place, &place.query)?;
-        merge.page(scope, visitor, &Choices::default(), None).map(Reply::from)
+        merge
+            .page(scope, visitor, &Choices::default(), None)
+            .map(Reply::from)
     })
     .await
 }
@@ -100,7 +102,13 @@ impl<'a> Merge<'a> {
         format!("Merge {} into {}", short_rev(self.from), self.into)
     }
 
-    fn page(&self, scope: &Scope, visitor: &Visitor, choices: &Choices, notice: Option<&str>) -> Result<Page> {
+    fn page(
+        &self,
+        scope: &Scope,
+        visitor: &Visitor,
+        choices: &Choices,
+        notice: Option<&str>,
+    ) -> Result<Page> {
         let request = MergeRequest {
             dry_run: true,
             ..MergeRequest::new(self.from, CommitOptions::new(""))
@@ -125,7 +133,10 @@ impl<'a> Merge<'a> {
             },
         };
         let is_done = matches!(answer, MergeAnswer::UpToDate(_));
-        let has_commit = matches!(answer, MergeAnswer::Conflicts { .. } | MergeAnswer::Clean(_));
+        let has_commit = matches!(
+            answer,
+            MergeAnswer::Conflicts { .. } | MergeAnswer::Clean(_)
+        );
         let may = scope.may(self.into, Right::Write);
         let body = html! {
             h1 { (self.title()) }
@@ -141,7 +152,9 @@ impl<'a> Merge<'a> {
             }
             @if !may { p.quiet { "You may not write " (self.into) ", so this is only to look at." } }
         };
-        Ok(Page::new(self.title(), body).about(self.repo, self.into, Tab::Compare).live(events))
+        Ok(Page::new(self.title(), body)
+            .about(self.repo, self.into, Tab::Compare)
+            .live(events))
     }
 
     fn hidden(&self, ours: Option<&Snapshot>, theirs: &Snapshot) -> Markup {
@@ -175,7 +188,10 @@ impl<'a> Merge<'a> {
         let more = changes.len() > CHANGES;
         changes.truncate(CHANGES);
         // More of them are on the page that compares.
-        let listed = Listed { items: changes, more: false };
+        let listed = Listed {
+            items: changes,
+            more: false,
+        };
         let here = super::compare::two(self.repo, "compare", "from", self.into, "to", self.from);
         let between = Between {
             repo: self.repo,
@@ -190,7 +206,11 @@ impl<'a> Merge<'a> {
         })
     }
 
-    const fn sides<'b>(&'b self, ours: Option<&'b Snapshot>, theirs: &'b Snapshot) -> conflicts::Sides<'b> {
+    const fn sides<'b>(
+        &'b self,
+        ours: Option<&'b Snapshot>,
+        theirs: &'b Snapshot,
+    ) -> conflicts::Sides<'b> {
         conflicts::Sides {
             repo: self.repo,
             into: self.into,

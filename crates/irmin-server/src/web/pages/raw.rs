@@ -46,16 +46,29 @@ async fn answer(
     };
     let (server, caller) = (&web.server, &visitor.caller);
     let all = |head: &BlobHead| Some(0..head.size);
-    let (head, bytes) = server.download(caller, &place.repo, &place.rev, &place.path, all).await?;
+    let (head, bytes) = server
+        .download(caller, &place.repo, &place.rev, &place.path, all)
+        .await?;
     let mut response = download(bytes).into_response();
     let headers = response.headers_mut();
-    let name = place.path.steps().last().map(|step| percent(step.as_bytes())).unwrap_or_default();
+    let name = place
+        .path
+        .steps()
+        .last()
+        .map(|step| percent(step.as_bytes()))
+        .unwrap_or_default();
     let name = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{name}"));
     let media_type = media_type.unwrap_or("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CONTENT_LENGTH, head.size.into());
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::CONTENT_DISPOSITION, name.unwrap_or(HeaderValue::from_static("attachment")));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        name.unwrap_or(HeaderValue::from_static("attachment")),
+    );
     Ok(response)
 }
 
@@ -67,7 +80,9 @@ async fn probe(
 ) -> crate::service::Result<Option<&'static str>> {
     let first = |head: &BlobHead| Some(0..head.size.min(PROBED));
     let (server, caller) = (&web.server, &visitor.caller);
-    let (_, mut bytes) = server.download(caller, &place.repo, &place.rev, &place.path, first).await?;
+    let (_, mut bytes) = server
+        .download(caller, &place.repo, &place.rev, &place.path, first)
+        .await?;
     let mut probed = Vec::new();
     while let Some(piece) = bytes.next().await {
         probed.extend_from_slice(&piece?);

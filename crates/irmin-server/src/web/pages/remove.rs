@@ -22,7 +22,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| page(scope, visitor, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, visitor| {
+        page(scope, visitor, &place).map(Reply::from)
+    })
+    .await
 }
 
 fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
@@ -30,7 +33,10 @@ fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
     let entry = entry_at(scope, &head, &place.path)?;
     let what = match &entry {
         Entry::Blob(_) => "this value".to_owned(),
-        Entry::Tree(tree) => format!("this directory with {}", plural(tree.len()?, "entry", "entries")),
+        Entry::Tree(tree) => format!(
+            "this directory with {}",
+            plural(tree.len()?, "entry", "entries")
+        ),
     };
     let title = format!("Remove {}", path_text(&place.path));
     let body = html! {
@@ -69,7 +75,10 @@ pub(in crate::web) async fn remove(
         };
         scope.transact(&place.rev, &CommitOptions::new(message), |view| {
             if view.may_write(&place.path) {
-                let found = view.find(&place.path)?.map(|entry| entry.id()).transpose()?;
+                let found = view
+                    .find(&place.path)?
+                    .map(|entry| entry.id())
+                    .transpose()?;
                 if found.is_some() && found != seen {
                     return Err(changed(found));
                 }
@@ -77,7 +86,12 @@ pub(in crate::web) async fn remove(
             view.remove(&place.path).map(|_| ())
         })?;
         let left = left(scope, &place)?;
-        Ok(Reply::Redirect(link(&place.repo, "tree", &place.rev, &left)))
+        Ok(Reply::Redirect(link(
+            &place.repo,
+            "tree",
+            &place.rev,
+            &left,
+        )))
     })
     .await
 }

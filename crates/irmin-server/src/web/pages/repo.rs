@@ -10,7 +10,9 @@ use crate::service::{Result, Right, Scope};
 use crate::web::form;
 use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
-use crate::web::parts::{branches, commits, first_branch, names, names_events, search_form, short_rev};
+use crate::web::parts::{
+    branches, commits, first_branch, names, names_events, search_form, short_rev,
+};
 use crate::web::place::{Place, link, page_link, repo_link};
 use crate::web::text::{count, percent};
 use crate::web::{Reply, Web};
@@ -25,7 +27,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| page(scope, visitor, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, visitor| {
+        page(scope, visitor, &place).map(Reply::from)
+    })
+    .await
 }
 
 fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
@@ -33,7 +38,7 @@ fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
     let heads = branches(scope)?;
     let tags = names(scope, "tags/")?;
     let first = first_branch(&heads).unwrap_or_default();
-    let may_write = scope.may("main", Right::Write);
+    let may_write = !scope.paths("main", Right::Write).is_empty();
     let body = html! {
         div.bar {
             h1 { (repo) }
@@ -54,7 +59,9 @@ fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
         @if !heads.is_empty() { (new_branch(repo, visitor, first)) }
     };
     let events = names_events(scope, repo)?;
-    Ok(Page::new(repo.as_str(), body).about(repo, first, Tab::Overview).live(events))
+    Ok(Page::new(repo.as_str(), body)
+        .about(repo, first, Tab::Overview)
+        .live(events))
 }
 
 fn table(
@@ -86,13 +93,24 @@ fn table(
     })
 }
 
-fn row(scope: &Scope, repo: &str, visitor: &Visitor, name: &str, id: Id, prefix: &str) -> Result<Markup> {
+fn row(
+    scope: &Scope,
+    repo: &str,
+    visitor: &Visitor,
+    name: &str,
+    id: Id,
+    prefix: &str,
+) -> Result<Markup> {
     let is_branch = prefix == "heads/";
     let at = match is_branch {
         true => scope.head(name)?,
         false => Some(scope.resolve(name)?),
     };
-    let compare = format!("{}?from=main&to={}", page_link(repo, "compare"), percent(name.as_bytes()));
+    let compare = format!(
+        "{}?from=main&to={}",
+        page_link(repo, "compare"),
+        percent(name.as_bytes())
+    );
     Ok(html! {
         tr {
             td.dir { a href=(link(repo, "tree", name, &Path::root())) { (name) } }

@@ -29,7 +29,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| page(scope, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, _| {
+        page(scope, &place).map(Reply::from)
+    })
+    .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {
@@ -45,7 +48,11 @@ fn page(scope: &Scope, place: &Place) -> Result<Page> {
     };
     let next = found.next.as_ref().map(|next| {
         let after = percent(percent_path(next).as_bytes());
-        format!("{}?q={}&after={after}", place.at(&Path::root()).link("search"), percent(query.as_bytes()))
+        format!(
+            "{}?q={}&after={after}",
+            place.at(&Path::root()).link("search"),
+            percent(query.as_bytes())
+        )
     });
     let body = html! {
         div.bar { (crumbs(&place.at(&Path::root()), "tree")) (search_form(&place.repo, &place.rev, query)) }
@@ -193,12 +200,16 @@ mod tests {
         let scope = server.scope(&Caller::local(), "main").unwrap();
         let mut tree = Tree::empty();
         for number in 0..FOUND + 5 {
-            tree.set(&path(&format!("Docs/file{number:04}")), "x").unwrap();
+            tree.set(&path(&format!("Docs/file{number:04}")), "x")
+                .unwrap();
         }
         let first = find(&scope, &tree, "FILE", None).unwrap();
         assert_eq!(first.items.len(), FOUND);
         let rest = find(&scope, &tree, "file", first.next.as_ref()).unwrap();
         assert_eq!((rest.items.len(), rest.next), (5, None));
-        assert_eq!(find(&scope, &tree, "docs", None).unwrap().items[0].1, EntryKind::Tree);
+        assert_eq!(
+            find(&scope, &tree, "docs", None).unwrap().items[0].1,
+            EntryKind::Tree
+        );
     }
 }

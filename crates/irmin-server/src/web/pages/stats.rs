@@ -67,7 +67,9 @@ fn page(scope: &Scope, place: &Place, samples: &[Sample]) -> Result<Page> {
         p.hint { "The plots over time begin when the server was started, and go back an hour at the most." }
     };
     let events = names_events(scope, &place.repo)?;
-    Ok(Page::new("Stats", body).about(&place.repo, &rev, Tab::Stats).live(events))
+    Ok(Page::new("Stats", body)
+        .about(&place.repo, &rev, Tab::Stats)
+        .live(events))
 }
 
 /// Returns when the newest commits were made, newest first, in seconds since 1970.
@@ -83,7 +85,11 @@ fn commit_times(scope: &Scope, rev: &str) -> Result<Vec<i64>> {
             ..LogRequest::default()
         };
         let page = scope.log(&seen.at, &request)?;
-        times.extend(page.commits.iter().map(|commit| commit.info().committer.time().seconds()));
+        times.extend(
+            page.commits
+                .iter()
+                .map(|commit| commit.info().committer.time().seconds()),
+        );
         start = page.next;
     }
     times.truncate(COMMITS);
@@ -103,7 +109,10 @@ fn facts(stats: &StoreStats) -> Markup {
 }
 
 fn commits_plot(times: &[i64]) -> Plot<'static> {
-    let (oldest, newest) = (times.iter().min().copied().unwrap_or(0), times.iter().max().copied().unwrap_or(0));
+    let (oldest, newest) = (
+        times.iter().min().copied().unwrap_or(0),
+        times.iter().max().copied().unwrap_or(0),
+    );
     let bars = bars(oldest, newest, times);
     Plot {
         title: "Commits over time",
@@ -117,7 +126,17 @@ fn commits_plot(times: &[i64]) -> Plot<'static> {
 /// Counts times in ranges of equal length.
 fn bars(oldest: i64, newest: i64, times: &[i64]) -> Vec<(String, f64)> {
     let span = newest.saturating_sub(oldest).saturating_add(1);
-    let widths = [60, 300, 900, 3600, 6 * 3600, DAY, 7 * DAY, 30 * DAY, 365 * DAY];
+    let widths = [
+        60,
+        300,
+        900,
+        3600,
+        6 * 3600,
+        DAY,
+        7 * DAY,
+        30 * DAY,
+        365 * DAY,
+    ];
     let fits = |width: &i64| span / width < BARS;
     let width = widths.into_iter().find(fits).unwrap_or(span / BARS + 1);
     let start = oldest.div_euclid(width) * width;
@@ -145,7 +164,12 @@ fn kinds_plot(stats: &StoreStats) -> Plot<'static> {
         ("Values", stats.blobs),
         ("Lists of chunks", stats.chunk_lists),
     ];
-    let values = kinds.map(|(name, kind)| (format!("{name} ({})", count(kind.objects)), float(kind.bytes)));
+    let values = kinds.map(|(name, kind)| {
+        (
+            format!("{name} ({})", count(kind.objects)),
+            float(kind.bytes),
+        )
+    });
     Plot {
         title: "What takes the room",
         columns: ["Kind", "Bytes"],
@@ -156,7 +180,12 @@ fn kinds_plot(stats: &StoreStats) -> Plot<'static> {
 }
 
 fn size_plot(samples: &[Sample]) -> Plot<'static> {
-    let value = |sample: &Sample| (clock(sample.at), float(sample.stats.segment_bytes + sample.stats.pending_bytes));
+    let value = |sample: &Sample| {
+        (
+            clock(sample.at),
+            float(sample.stats.segment_bytes + sample.stats.pending_bytes),
+        )
+    };
     Plot {
         title: "Size",
         columns: ["When (UTC)", "Bytes"],
@@ -172,7 +201,10 @@ fn cache_plot(samples: &[Sample]) -> Plot<'static> {
     let mut before = (0, 0);
     for sample in samples {
         let now = (sample.stats.cache_hits, sample.stats.reads);
-        let (hits, reads) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+        let (hits, reads) = (
+            now.0.saturating_sub(before.0),
+            now.1.saturating_sub(before.1),
+        );
         if hits + reads > 0 {
             values.push((clock(sample.at), float(hits) / float(hits + reads)));
         }
@@ -189,7 +221,11 @@ fn cache_plot(samples: &[Sample]) -> Plot<'static> {
 
 fn clock(milliseconds: u64) -> String {
     let seconds = i64::try_from(milliseconds / 1000).unwrap_or(0);
-    time(Time::utc(seconds)).split(' ').nth(1).unwrap_or_default().to_owned()
+    time(Time::utc(seconds))
+        .split(' ')
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn whole(value: f64) -> String {
@@ -215,12 +251,24 @@ mod tests {
 
     #[test]
     fn every_time_is_counted_in_one_of_a_few_ranges() {
-        for (oldest, newest) in [(0, 0), (5, 100), (-3 * DAY, 400 * DAY), (0, 40_000 * DAY), (0, 29 * 60)] {
-            let times: Vec<i64> = (0..=10).map(|part| oldest + (newest - oldest) / 10 * part).collect();
+        for (oldest, newest) in [
+            (0, 0),
+            (5, 100),
+            (-3 * DAY, 400 * DAY),
+            (0, 40_000 * DAY),
+            (0, 29 * 60),
+        ] {
+            let times: Vec<i64> = (0..=10)
+                .map(|part| oldest + (newest - oldest) / 10 * part)
+                .collect();
             let (oldest, newest) = (times[0], times[10]);
             let bars = bars(oldest, newest, &times);
             let sum: f64 = bars.iter().map(|(_, count)| count).sum();
-            assert!((sum - 11.0).abs() < 0.5 && bars.len() <= 31, "{oldest} {newest} {sum} {}", bars.len());
+            assert!(
+                (sum - 11.0).abs() < 0.5 && bars.len() <= 31,
+                "{oldest} {newest} {sum} {}",
+                bars.len()
+            );
         }
     }
 }

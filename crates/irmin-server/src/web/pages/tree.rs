@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use crate::service::{Cursor, Page as Listed, Result, Right, Scope, Snapshot};
 use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
-use crate::web::parts::{Seen, commits, crumbs, entry_at, search_form, short_rev};
+use crate::web::parts::{Seen, branch_switch, commits, crumbs, entry_at, search_form, short_rev};
 use crate::web::place::Place;
 use crate::web::text::{path as path_text, percent, readable, size, step};
 use crate::web::value;
@@ -25,7 +25,10 @@ pub(in crate::web) async fn show(
     place: Place,
 ) -> Response {
     let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| page(scope, &place).map(Reply::from)).await
+    web.page(&visitor, &repo, move |scope, _| {
+        page(scope, &place).map(Reply::from)
+    })
+    .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {
@@ -36,40 +39,42 @@ fn page(scope: &Scope, place: &Place) -> Result<Page> {
         Ok(Entry::Blob(blob)) => blob_view(place, &blob, may_write)?,
         // Where a value was a moment ago, whoever looks at it is to hear that it went.
         Err(error) if seen.is_branch && error.kind == crate::service::ErrorKind::NotFound => {
-            return Ok(gone(place, &seen, may_write));
+            return gone(scope, place, &seen, may_write);
         }
         Err(error) => return Err(error),
     };
-    Ok(framed(place, &seen, &body))
+    framed(scope, place, &seen, &body)
 }
 
-fn framed(place: &Place, seen: &Seen, body: &Markup) -> Page {
+fn framed(scope: &Scope, place: &Place, seen: &Seen, body: &Markup) -> Result<Page> {
     let title = match place.path.is_root() {
         true => short_rev(&place.rev),
         false => path_text(&place.path),
     };
     let body = html! {
+        h1.unseen { (title) }
         div.bar {
+            (branch_switch(scope, place, "tree")?)
             (crumbs(place, "tree"))
             (search_form(&place.repo, &place.rev, ""))
         }
         div #entry data-part { (body) }
     };
     let page = Page::new(title, body).about(&place.repo, &place.rev, Tab::Files);
-    match seen.events(&place.repo, &place.path) {
+    Ok(match seen.events(&place.repo, &place.path) {
         Some(events) => page.live(events),
         None => page,
-    }
+    })
 }
 
-fn gone(place: &Place, seen: &Seen, may_write: bool) -> Page {
+fn gone(scope: &Scope, place: &Place, seen: &Seen, may_write: bool) -> Result<Page> {
     let body = html! {
-        h1 { "Nothing here" }
+        h2 { "Nothing here" }
         p { "There is nothing at this path on " (place.rev) "." }
         @if may_write { p { a.button href=(place.link("edit")) { "Make a value here" } } }
         p { a href=(place.link("log")) { "What was here" } }
     };
-    framed(place, seen, &body).with_status(axum::http::StatusCode::NOT_FOUND)
+    Ok(framed(scope, place, seen, &body)?.with_status(axum::http::StatusCode::NOT_FOUND))
 }
 
 /// Draws who changed what, when and why.
@@ -84,7 +89,10 @@ fn newest(place: &Place, at: &Snapshot) -> Markup {
 
 fn directory(scope: &Scope, place: &Place, seen: &Seen, may_write: bool) -> Result<Markup> {
     let after = place.query.bytes("after").map(Step::new).transpose()?;
-    let cursor = Cursor { after, limit: ENTRIES };
+    let cursor = Cursor {
+        after,
+        limit: ENTRIES,
+    };
     let listed = scope.list(&seen.at, &place.path, &cursor)?;
     let is_empty = listed.items.is_empty();
     Ok(html! {
@@ -106,7 +114,8 @@ fn table(place: &Place, listed: &Listed<(Step, Entry)>) -> Result<Markup> {
         rows.push(row(place, name, entry)?);
     }
     let last = listed.items.last().filter(|_| listed.more);
-    let next = last.map(|(last, _)| format!("{}?after={}", place.link("tree"), percent(last.as_bytes())));
+    let next =
+        last.map(|(last, _)| format!("{}?after={}", place.link("tree"), percent(last.as_bytes())));
     Ok(html! {
         div.sheet {
             table {
@@ -122,9 +131,11 @@ fn row(place: &Place, name: &Step, entry: &Entry) -> Result<Markup> {
     let here = place.at(&place.path.child(name.clone()));
     let link = here.link("tree");
     let (class, mark, amount) = match entry {
-        Entry::Tree(tree) => {
-            ("dir", "/", crate::web::text::plural(tree.len()?, "entry", "entries"))
-        }
+        Entry::Tree(tree) => (
+            "dir",
+            "/",
+            crate::web::text::plural(tree.len()?, "entry", "entries"),
+        ),
         Entry::Blob(blob) => ("", mark(blob.mode()), size(blob.size())),
     };
     Ok(html! {
@@ -148,7 +159,11 @@ fn blob_view(place: &Place, blob: &Blob, may_write: bool) -> Result<Markup> {
     let shown = value::read(blob)?;
     let view = place.query.get("view").unwrap_or_default();
     let views = shown.kind.views();
-    let current = views.iter().find(|(name, _)| *name == view).or(views.first()).map(|(name, _)| *name);
+    let current = views
+        .iter()
+        .find(|(name, _)| *name == view)
+        .or(views.first())
+        .map(|(name, _)| *name);
     let name = place.path.steps().last().map(step).unwrap_or_default();
     let raw = place.link("raw");
     let image = format!("{raw}?image");

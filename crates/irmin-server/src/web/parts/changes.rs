@@ -80,14 +80,28 @@ impl Between<'_> {
         })
     }
 
-    fn content(&self, name: &str, old: Option<&Blob>, new: Option<&Blob>, left: &mut u64) -> Result<Markup> {
-        let largest = [old, new].into_iter().flatten().map(Blob::size).max().unwrap_or(0);
+    fn content(
+        &self,
+        name: &str,
+        old: Option<&Blob>,
+        new: Option<&Blob>,
+        left: &mut u64,
+    ) -> Result<Markup> {
+        let largest = [old, new]
+            .into_iter()
+            .flatten()
+            .map(Blob::size)
+            .max()
+            .unwrap_or(0);
         if largest > COMPARED_BYTES_MAX || largest > *left {
             return Ok(html! { div.inside { p.quiet { "Too large to be compared here." } } });
         }
         *left -= largest;
         let bytes = |blob: Option<&Blob>| blob.map(Blob::bytes).transpose();
-        let (old, new) = (bytes(old)?.unwrap_or_default(), bytes(new)?.unwrap_or_default());
+        let (old, new) = (
+            bytes(old)?.unwrap_or_default(),
+            bytes(new)?.unwrap_or_default(),
+        );
         let is_text = |bytes: &[u8]| value::kind(bytes).is_text();
         if !is_text(&old) || !is_text(&new) {
             let what = match value::kind(if new.is_empty() { &old } else { &new }) {

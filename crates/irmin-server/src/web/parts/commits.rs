@@ -44,8 +44,16 @@ pub(in crate::web) fn subject_link(repo: &str, commit: &Snapshot) -> Markup {
 /// Draws the message, as it was written.
 pub(in crate::web) fn message(info: &CommitInfo) -> Markup {
     let text = String::from_utf8_lossy(&info.message);
-    let lines: Vec<String> = text.trim_end().lines().map(crate::web::value::visible).collect();
-    let mut rest = lines.iter().skip(1).skip_while(|line| line.is_empty()).peekable();
+    let lines: Vec<String> = text
+        .trim_end()
+        .lines()
+        .map(crate::web::value::visible)
+        .collect();
+    let mut rest = lines
+        .iter()
+        .skip(1)
+        .skip_while(|line| line.is_empty())
+        .peekable();
     html! {
         h1 { (subject(info)) }
         @if rest.peek().is_some() {
@@ -56,6 +64,9 @@ pub(in crate::web) fn message(info: &CommitInfo) -> Markup {
 
 /// Returns the principal that the server noted.
 pub(in crate::web) fn principal(info: &CommitInfo) -> Option<String> {
-    let found = info.extra.iter().find(|(key, _)| key == PRINCIPAL_HEADER.as_bytes());
+    let found = info
+        .extra
+        .iter()
+        .find(|(key, _)| key == PRINCIPAL_HEADER.as_bytes());
     found.map(|(_, value)| readable(value))
 }

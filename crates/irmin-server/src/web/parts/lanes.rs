@@ -25,13 +25,20 @@ impl Lanes {
     pub(in crate::web) fn add(&mut self, commit: Id, parents: &[Id]) -> Row {
         let waiting = |lane: &Option<Id>| *lane == Some(commit);
         let indices = 0..self.0.len();
-        let (ends, rest): (Vec<usize>, Vec<usize>) = indices.partition(|&lane| waiting(&self.0[lane]));
-        let passes = rest.into_iter().filter(|&lane| self.0[lane].is_some()).collect();
+        let (ends, rest): (Vec<usize>, Vec<usize>) =
+            indices.partition(|&lane| waiting(&self.0[lane]));
+        let passes = rest
+            .into_iter()
+            .filter(|&lane| self.0[lane].is_some())
+            .collect();
         for &lane in &ends {
             self.0[lane] = None;
         }
         let lane = ends.first().copied().unwrap_or_else(|| self.free(0));
-        let begins = parents.iter().map(|&parent| self.wait_for(parent, lane)).collect();
+        let begins = parents
+            .iter()
+            .map(|&parent| self.wait_for(parent, lane))
+            .collect();
         while self.0.last().is_some_and(Option::is_none) {
             self.0.pop();
         }
@@ -98,9 +105,15 @@ mod tests {
         let rows = rows(&[(4, &[3, 2]), (3, &[1]), (2, &[1]), (1, &[])]);
         let lanes: Vec<usize> = rows.iter().map(|row| row.lane).collect();
         assert_eq!(lanes, [0, 0, 1, 0]);
-        assert_eq!((&rows[0].begins[..], &rows[1].passes[..]), (&[0, 1][..], &[1][..]));
+        assert_eq!(
+            (&rows[0].begins[..], &rows[1].passes[..]),
+            (&[0, 1][..], &[1][..])
+        );
         // Both wait for the root: the second goes over to the first one's lane.
-        assert_eq!((&rows[2].begins[..], &rows[3].ends[..]), (&[0][..], &[0][..]));
+        assert_eq!(
+            (&rows[2].begins[..], &rows[3].ends[..]),
+            (&[0][..], &[0][..])
+        );
         assert!(rows[3].begins.is_empty());
     }
 

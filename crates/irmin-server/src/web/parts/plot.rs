@@ -44,13 +44,24 @@ impl Plot<'_> {
     pub(in crate::web) fn line(&self) -> Markup {
         let top = self.top();
         let step = (WIDTH - LEFT - RIGHT) / number(self.values.len().saturating_sub(1).max(1));
-        let points: Vec<(f64, f64)> = self.values.iter().enumerate().map(|(index, (_, value))| {
-            (LEFT + number(index) * step, y(*value, top))
-        }).collect();
-        let path: Vec<String> = points.iter().map(|(x, y)| format!("{} {}", short(*x), short(*y))).collect();
+        let points: Vec<(f64, f64)> = self
+            .values
+            .iter()
+            .enumerate()
+            .map(|(index, (_, value))| (LEFT + number(index) * step, y(*value, top)))
+            .collect();
+        let path: Vec<String> = points
+            .iter()
+            .map(|(x, y)| format!("{} {}", short(*x), short(*y)))
+            .collect();
         let line = format!("M{}", path.join("L"));
         let end = points.last().copied().unwrap_or((LEFT, TOP));
-        let area = format!("{line}L{} {2}L{} {2}Z", short(end.0), short(LEFT), short(HEIGHT - BOTTOM));
+        let area = format!(
+            "{line}L{} {2}L{} {2}Z",
+            short(end.0),
+            short(LEFT),
+            short(HEIGHT - BOTTOM)
+        );
         self.framed(top, html! {
             @if points.len() > 1 {
                 path.area-mark d=(area) {}
@@ -61,7 +72,11 @@ impl Plot<'_> {
     }
 
     fn top(&self) -> f64 {
-        let most = self.values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
+        let most = self
+            .values
+            .iter()
+            .map(|(_, value)| *value)
+            .fold(0.0, f64::max);
         self.top.unwrap_or_else(|| round_up(most))
     }
 
@@ -93,11 +108,18 @@ impl Plot<'_> {
     }
 
     fn summary(&self) -> String {
-        let most = self.values.iter().max_by(|left, right| left.1.total_cmp(&right.1));
+        let most = self
+            .values
+            .iter()
+            .max_by(|left, right| left.1.total_cmp(&right.1));
         match most.zip(self.values.last()) {
             Some((most, last)) => format!(
                 "{}: at most {} ({}), at last {} ({})",
-                self.title, (self.write)(most.1), most.0, (self.write)(last.1), last.0,
+                self.title,
+                (self.write)(most.1),
+                most.0,
+                (self.write)(last.1),
+                last.0,
             ),
             None => format!("{}: nothing yet", self.title),
         }
@@ -125,7 +147,11 @@ impl Plot<'_> {
 }
 
 fn y(value: f64, top: f64) -> f64 {
-    let part = if top > 0.0 { (value / top).clamp(0.0, 1.0) } else { 0.0 };
+    let part = if top > 0.0 {
+        (value / top).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     HEIGHT - BOTTOM - part * (HEIGHT - BOTTOM - TOP)
 }
 
@@ -135,7 +161,9 @@ fn round_up(value: f64) -> f64 {
         return 1.0;
     }
     let power = 10_f64.powf(value.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= value);
+    let factor = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .find(|factor| factor * power >= value);
     factor.unwrap_or(10.0) * power
 }
 
@@ -156,7 +184,10 @@ mod tests {
         Plot {
             title: "Things",
             columns: ["Day", "Things"],
-            values: values.iter().map(|value| (format!("day {value}"), *value)).collect(),
+            values: values
+                .iter()
+                .map(|value| (format!("day {value}"), *value))
+                .collect(),
             write: |value| format!("{value:.0}"),
             top: None,
         }
@@ -165,7 +196,10 @@ mod tests {
     #[test]
     fn a_plot_says_in_words_what_it_shows_and_has_its_figures_as_a_table() {
         let drawn = plot(&[1.0, 7.0, 3.0]).bars().into_string();
-        assert!(drawn.contains("Things: at most 7 (day 7), at last 3 (day 3)"), "{drawn}");
+        assert!(
+            drawn.contains("Things: at most 7 (day 7), at last 3 (day 3)"),
+            "{drawn}"
+        );
         assert_eq!(drawn.matches("<rect").count(), 3);
         assert_eq!(drawn.matches("<tr>").count(), 4);
         assert!(drawn.contains(">10</text>"));
@@ -183,6 +217,9 @@ mod tests {
 
     #[test]
     fn scales_end_at_round_numbers() {
-        assert_eq!([0.0, 1.0, 1.5, 7.0, 10.0, 11.0, 4000.0].map(round_up), [1.0, 1.0, 2.0, 10.0, 10.0, 20.0, 5000.0]);
+        assert_eq!(
+            [0.0, 1.0, 1.5, 7.0, 10.0, 11.0, 4000.0].map(round_up),
+            [1.0, 1.0, 2.0, 10.0, 10.0, 20.0, 5000.0]
+        );
     }
 }

@@ -49,7 +49,8 @@ pub(in crate::web) fn draw(old: &[u8], new: &[u8]) -> Markup {
 
 fn draw_row(row: &Row<'_>) -> Markup {
     let text = row.text.strip_suffix(b"\n").unwrap_or(row.text);
-    let number = |number: Option<usize>| number.map_or_else(String::new, |number| (number + 1).to_string());
+    let number =
+        |number: Option<usize>| number.map_or_else(String::new, |number| (number + 1).to_string());
     html! {
         tr class=(row.class) {
             td.no { (number(row.numbers[0])) }
@@ -79,7 +80,10 @@ fn rows<'a>(a: &[&'a [u8]], b: &[&'a [u8]], group: &[Hunk]) -> Vec<Row<'a>> {
     let (mut at_a, mut at_b) = (first.a.start - before, first.b.start - before);
     for hunk in group {
         same(&mut rows, a, at_a..hunk.a.start, at_b);
-        let removed = hunk.a.clone().zip(a.get(hunk.a.clone()).unwrap_or_default());
+        let removed = hunk
+            .a
+            .clone()
+            .zip(a.get(hunk.a.clone()).unwrap_or_default());
         rows.extend(removed.map(|(number, text)| Row {
             class: "removed",
             mark: "−",
@@ -87,7 +91,10 @@ fn rows<'a>(a: &[&'a [u8]], b: &[&'a [u8]], group: &[Hunk]) -> Vec<Row<'a>> {
             numbers: [Some(number), None],
             text,
         }));
-        let added = hunk.b.clone().zip(b.get(hunk.b.clone()).unwrap_or_default());
+        let added = hunk
+            .b
+            .clone()
+            .zip(b.get(hunk.b.clone()).unwrap_or_default());
         rows.extend(added.map(|(number, text)| Row {
             class: "added",
             mark: "+",
@@ -140,7 +147,11 @@ mod tests {
     #[test]
     fn markup_is_text_and_very_long_differences_are_cut() {
         let drawn = draw(b"<b>\n", b"<i>\n").into_string();
-        assert!(drawn.contains("&lt;b&gt;") && drawn.contains("&lt;i&gt;") && drawn.contains("removed: "));
+        assert!(
+            drawn.contains("&lt;b&gt;")
+                && drawn.contains("&lt;i&gt;")
+                && drawn.contains("removed: ")
+        );
         let long = "x\n".repeat(LINES_MAX + 1);
         let drawn = draw(b"", long.as_bytes()).into_string();
         assert!(drawn.contains("first 2000 of 2001"));

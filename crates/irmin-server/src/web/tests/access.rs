@@ -37,7 +37,10 @@ fn guarded(dir: &std::path::Path) -> (Site, [String; 2]) {
     site.here(fill);
     let token = |name: &str| {
         let tokens = site.server.access().tokens().unwrap();
-        tokens.create(&Principal::new(name).unwrap(), 0, None).unwrap().1
+        tokens
+            .create(&Principal::new(name).unwrap(), 0, None)
+            .unwrap()
+            .1
     };
     let tokens = ["ada", "bob"].map(token);
     (site, tokens)
@@ -57,18 +60,34 @@ fn who_did_not_log_in_sees_what_everybody_may_see() {
     let page = http::get(site.address, "/r/main/tree/main").text();
     assert!(page.contains("names") && !page.contains("docs") && !page.contains("config"));
     let overview = http::get(site.address, "/r/main").text();
-    assert!(!overview.contains("draft") && !overview.contains("feature/lists") && !overview.contains("v1"));
+    assert!(
+        !overview.contains("draft")
+            && !overview.contains("feature/lists")
+            && !overview.contains("v1")
+    );
     for hidden in [
-        "/r/main/tree/main/docs", "/r/main/raw/main/docs/readme.txt", "/r/main/tree/draft", "/r/main/log/draft",
-        "/r/main/events?branch=draft", "/r/main/commit/draft", "/r/main/compare?from=main&to=draft", "/r/other",
+        "/r/main/tree/main/docs",
+        "/r/main/raw/main/docs/readme.txt",
+        "/r/main/tree/draft",
+        "/r/main/log/draft",
+        "/r/main/events?branch=draft",
+        "/r/main/commit/draft",
+        "/r/main/compare?from=main&to=draft",
+        "/r/other",
     ] {
         assert_eq!(http::get(site.address, hidden).status, 404, "{hidden}");
     }
     let log = http::get(site.address, "/r/main/log/main").text();
     assert!(log.contains("Name one") && !log.contains("Call it great"));
     let found = http::get(site.address, "/r/main/search/main?q=e").text();
-    assert!(found.contains("names/one") && !found.contains("readme") && !found.contains("server.json"));
-    assert!(!http::get(site.address, "/r/main/stats").text().contains("On disk"));
+    assert!(
+        found.contains("names/one") && !found.contains("readme") && !found.contains("server.json")
+    );
+    assert!(
+        !http::get(site.address, "/r/main/stats")
+            .text()
+            .contains("On disk")
+    );
 }
 
 #[test]
@@ -76,13 +95,33 @@ fn who_may_write_somewhere_writes_there_and_nowhere_else() {
     let dir = tempfile::tempdir().unwrap();
     let (site, [ada, bob]) = guarded(dir.path());
     let mut bob = logged_in(&site, &bob);
-    assert!(bob.get("/r/main/tree/main/docs/readme.txt").text().contains("/edit/main/docs/readme.txt"));
-    assert!(!bob.get("/r/main/tree/main/names/one").text().contains("/edit/"));
-    let written = bob.post("/login", "/r/main/edit/main/docs/new", "seen=absent&text=hi&path=docs/new");
+    assert!(
+        bob.get("/r/main/tree/main/docs/readme.txt")
+            .text()
+            .contains("/edit/main/docs/readme.txt")
+    );
+    assert!(
+        !bob.get("/r/main/tree/main/names/one")
+            .text()
+            .contains("/edit/")
+    );
+    let written = bob.post(
+        "/login",
+        "/r/main/edit/main/docs/new",
+        "seen=absent&text=hi&path=docs/new",
+    );
     assert_eq!(written.status, 303, "{}", written.text());
-    let refused = bob.post("/login", "/r/main/edit/main/names/new", "seen=absent&text=hi");
+    let refused = bob.post(
+        "/login",
+        "/r/main/edit/main/names/new",
+        "seen=absent&text=hi",
+    );
     assert_eq!(refused.status, 403, "{}", refused.text());
-    assert_eq!(bob.post("/login", "/r/main/branches", "name=x&from=main").status, 403);
+    assert_eq!(
+        bob.post("/login", "/r/main/branches", "name=x&from=main")
+            .status,
+        403
+    );
     assert!(site.get("main", "names/new").is_none());
     let commit = logged_in(&site, &ada).get("/r/main/commit/main").text();
     assert!(commit.contains("Made through the server by") && commit.contains("bob"));
@@ -93,14 +132,24 @@ fn a_token_is_kept_out_of_reach_and_forgotten_on_leaving() {
     let dir = tempfile::tempdir().unwrap();
     let (site, [ada, _]) = guarded(dir.path());
     let mut client = http::Client::new(site.address);
-    let answer = client.post("/login", "/login", &format!("token={ada}&to=//evil.example/"));
+    let answer = client.post(
+        "/login",
+        "/login",
+        &format!("token={ada}&to=//evil.example/"),
+    );
     assert_eq!(answer.header("location"), "/");
     let cookie = answer.header("set-cookie");
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
     assert!(client.get("/r/main").text().contains("ada"));
     assert_eq!(client.post("/r/main", "/logout", "").status, 303);
     assert!(!client.get("/r/main").text().contains("ada"));
-    assert_eq!(client.post("/login", "/login", "token=irmin_bad").status, 401);
+    assert_eq!(
+        client.post("/login", "/login", "token=irmin_bad").status,
+        401
+    );
 }
 
 #[test]
@@ -113,13 +162,18 @@ fn a_token_that_is_no_longer_good_leads_to_the_login_and_back() {
         tokens.revoke(&token.id).unwrap();
     }
     let answer = client.get("/r/main/log/main?start=1");
-    assert_eq!((answer.status, answer.header("location")), (303, "/login?to=%2Fr%2Fmain%2Flog%2Fmain%3Fstart%3D1"));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/login?to=%2Fr%2Fmain%2Flog%2Fmain%3Fstart%3D1")
+    );
     assert_eq!(client.get(answer.header("location")).status, 200);
 }
 
 #[test]
 fn logging_in_and_out_works_in_a_browser() {
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     let (site, [ada, _]) = guarded(dir.path());
     browser.open(&site.url("/r/main"));
@@ -132,6 +186,9 @@ fn logging_in_and_out_works_in_a_browser() {
     assert_eq!(browser.run("return document.cookie"), "");
     browser.press("Log out");
     browser.see("Branches");
-    assert_eq!(browser.run("return document.body.textContent.includes('draft')"), false);
+    assert_eq!(
+        browser.run("return document.body.textContent.includes('draft')"),
+        false
+    );
     browser.check_console();
 }

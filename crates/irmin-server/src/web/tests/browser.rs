@@ -42,9 +42,14 @@ impl Browser {
     }
 
     fn with(preferences: &Value) -> Option<Self> {
-        let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(program);
+        let found = ["chromium", "chromium-browser", "google-chrome"]
+            .into_iter()
+            .find_map(program);
         let (Some(binary), Some(driver)) = (found, program("chromedriver")) else {
-            assert!(std::env::var_os("CI").is_none(), "chromium and chromedriver are needed here");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "chromium and chromedriver are needed here"
+            );
             eprintln!("SKIPPED: chromium or chromedriver is missing; `dev/test` installs them");
             return None;
         };
@@ -62,25 +67,43 @@ impl Browser {
             expected: Vec::new(),
         };
         let arguments = [
-            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
-            "--window-size=1200,900", "--no-first-run", "--disable-background-networking",
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1200,900",
+            "--no-first-run",
+            "--disable-background-networking",
         ];
-        let answer = browser.call("POST", "/session", &json!({ "capabilities": { "alwaysMatch": {
+        let answer = browser.call(
+            "POST",
+            "/session",
+            &json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             "timeouts": { "implicit": PATIENCE_MS, "pageLoad": PATIENCE_MS, "script": PATIENCE_MS },
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": { "binary": binary, "args": arguments, "prefs": preferences },
-        } } }));
+        } } }),
+        );
         browser.session = answer["sessionId"].as_str().unwrap().to_owned();
         Some(browser)
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
-        let body = if method == "POST" { body.to_string() } else { String::new() };
+        let body = if method == "POST" {
+            body.to_string()
+        } else {
+            String::new()
+        };
         let headers = [("content-type", "application/json")];
         let answer = request(self.address, method, path, &headers, body.as_bytes());
         let value: Value = serde_json::from_slice(&answer.body).unwrap();
-        assert_eq!(answer.status, 200, "{method} {path} {body}: {}", value["value"]["message"]);
+        assert_eq!(
+            answer.status, 200,
+            "{method} {path} {body}: {}",
+            value["value"]["message"]
+        );
         value["value"].clone()
     }
 
@@ -89,7 +112,11 @@ impl Browser {
     }
 
     fn tell(&self, what: &str) -> Value {
-        self.call("GET", &format!("/session/{}/{what}", self.session), &Value::Null)
+        self.call(
+            "GET",
+            &format!("/session/{}/{what}", self.session),
+            &Value::Null,
+        )
     }
 
     pub(super) fn open(&self, url: &str) {
@@ -120,7 +147,8 @@ impl Browser {
     /// Waits for a link or a button that says something, and clicks it.
     pub(super) fn press(&self, text: &str) {
         let says = format!("contains(normalize-space(.), {text:?})");
-        let path = format!("//*[(self::a or self::button or self::summary or self::label) and {says}]");
+        let path =
+            format!("//*[(self::a or self::button or self::summary or self::label) and {says}]");
         let element = id(&self.ask("element", &json!({ "using": "xpath", "value": path })));
         self.ask(&format!("element/{element}/click"), &json!({}));
     }
@@ -134,7 +162,10 @@ impl Browser {
     pub(super) fn fill(&self, css: &str, text: &str) {
         let element = self.find(css);
         self.ask(&format!("element/{element}/clear"), &json!({}));
-        self.ask(&format!("element/{element}/value"), &json!({ "text": text }));
+        self.ask(
+            &format!("element/{element}/value"),
+            &json!({ "text": text }),
+        );
     }
 
     /// Presses keys, one after the other, wherever the focus is.
@@ -149,7 +180,10 @@ impl Browser {
     pub(super) fn chord(&self, held: &str, key: &str) {
         let stroke = |kind: &str, key: &str| json!({ "type": kind, "value": key });
         self.strokes(vec![
-            stroke("keyDown", held), stroke("keyDown", key), stroke("keyUp", key), stroke("keyUp", held),
+            stroke("keyDown", held),
+            stroke("keyDown", key),
+            stroke("keyUp", key),
+            stroke("keyUp", held),
         ]);
     }
 
@@ -192,9 +226,12 @@ impl Browser {
     pub(super) fn show_as(&self, width: u32, scheme: &str) {
         self.ask("window/rect", &json!({ "width": width, "height": 900 }));
         let media = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.ask("goog/cdp/execute", &json!({
-            "cmd": "Emulation.setEmulatedMedia", "params": { "features": media },
-        }));
+        self.ask(
+            "goog/cdp/execute",
+            &json!({
+                "cmd": "Emulation.setEmulatedMedia", "params": { "features": media },
+            }),
+        );
     }
 
     /// Keeps a picture of the page, in `target/<profile>/pages`.
@@ -212,7 +249,10 @@ impl Browser {
         let entries = self.ask("se/log", &json!({ "type": "browser" }));
         for entry in entries.as_array().unwrap() {
             let message = entry["message"].as_str().unwrap_or_default();
-            let is_expected = self.expected.iter().any(|expected| message.contains(expected));
+            let is_expected = self
+                .expected
+                .iter()
+                .any(|expected| message.contains(expected));
             assert!(is_expected, "the console says: {message}");
         }
     }
@@ -221,7 +261,11 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         if !self.session.is_empty() && !std::thread::panicking() {
-            self.call("DELETE", &format!("/session/{}", self.session), &Value::Null);
+            self.call(
+                "DELETE",
+                &format!("/session/{}", self.session),
+                &Value::Null,
+            );
         }
         // It may have ended by itself; then there is nothing to end.
         let _ = self.driver.kill();
@@ -236,7 +280,9 @@ fn id(element: &Value) -> String {
 /// Finds a program.
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
 }
 
 /// Reads on which port the driver listens.
@@ -259,9 +305,14 @@ fn unbase64(text: &str) -> Vec<u8> {
         b'+' => 62,
         _ => 63,
     };
-    let digits: Vec<u32> = text.bytes().filter(|byte| *byte != b'=').map(digit).collect();
+    let digits: Vec<u32> = text
+        .bytes()
+        .filter(|byte| *byte != b'=')
+        .map(digit)
+        .collect();
     let bytes = digits.chunks(4).flat_map(|four| {
-        let number = four.iter().fold(0, |number, digit| number << 6 | digit) << (6 * (4 - four.len()));
+        let number =
+            four.iter().fold(0, |number, digit| number << 6 | digit) << (6 * (4 - four.len()));
         number.to_be_bytes()[1..four.len()].to_vec()
     });
     bytes.collect()

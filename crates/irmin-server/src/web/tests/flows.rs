@@ -5,7 +5,9 @@ use super::{Site, http};
 
 #[test]
 fn a_newcomer_makes_and_changes_a_first_value_with_the_keyboard_alone() {
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     let site = Site::empty();
     browser.open(&site.url("/"));
     browser.see("This repository is empty.");
@@ -13,7 +15,10 @@ fn a_newcomer_makes_and_changes_a_first_value_with_the_keyboard_alone() {
     browser.tab_to("main button");
     browser.keys(ENTER);
     browser.see("Hello, world");
-    assert_eq!(site.get("main", "greetings/en").as_deref(), Some("Hello, world\n"));
+    assert_eq!(
+        site.get("main", "greetings/en").as_deref(),
+        Some("Hello, world\n")
+    );
     browser.tab_to("a[href*='/edit/']");
     browser.keys(ENTER);
     browser.find("textarea#text");
@@ -22,7 +27,10 @@ fn a_newcomer_makes_and_changes_a_first_value_with_the_keyboard_alone() {
     browser.keys("Good day");
     browser.chord(CONTROL, ENTER);
     browser.see("Good day");
-    assert_eq!(site.get("main", "greetings/en").as_deref(), Some("Good day"));
+    assert_eq!(
+        site.get("main", "greetings/en").as_deref(),
+        Some("Good day")
+    );
     browser.keys("/");
     browser.keys("greet");
     browser.keys(ENTER);
@@ -35,7 +43,9 @@ fn a_newcomer_makes_and_changes_a_first_value_with_the_keyboard_alone() {
 
 #[test]
 fn who_loses_a_race_sees_both_and_decides() {
-    let Some(mut browser) = Browser::start() else { return };
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
     browser.expected.push("409");
     let site = Site::full();
     browser.open(&site.url("/r/main/edit/main/docs/readme.txt"));
@@ -47,22 +57,33 @@ fn who_loses_a_race_sees_both_and_decides() {
     browser.see("Somebody was faster.");
     browser.see("Somebody else's");
     browser.picture("race-light");
-    assert_eq!(site.get("main", "docs/readme.txt").as_deref(), Some("Somebody else's\n"));
+    assert_eq!(
+        site.get("main", "docs/readme.txt").as_deref(),
+        Some("Somebody else's\n")
+    );
     // Faster once more: also the second try overwrites nothing that was not seen.
     site.set("main", "docs/readme.txt", "Faster again\n");
     browser.press("Save mine over it");
     browser.see("Faster again");
-    assert_eq!(browser.run("return document.querySelector('#text').value"), "Mine\n");
+    assert_eq!(
+        browser.run("return document.querySelector('#text').value"),
+        "Mine\n"
+    );
     browser.press("Save mine over it");
     browser.find("#entry");
     browser.see("Mine");
-    assert_eq!(site.get("main", "docs/readme.txt").as_deref(), Some("Mine\n"));
+    assert_eq!(
+        site.get("main", "docs/readme.txt").as_deref(),
+        Some("Mine\n")
+    );
     browser.check_console();
 }
 
 #[test]
 fn conflicts_are_settled_in_the_page() {
-    let Some(mut browser) = Browser::start() else { return };
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
     browser.expected.push("409");
     let site = Site::full();
     site.set("main", "config/server.json", "{\"name\": \"main\"}");
@@ -77,19 +98,51 @@ fn conflicts_are_settled_in_the_page() {
     site.set("main", "names/four", "x");
     browser.click("main form button.main");
     browser.see("One of the branches moved meanwhile");
-    assert_eq!(browser.run("return document.querySelector('#own-1').checked"), true);
+    assert_eq!(
+        browser.run("return document.querySelector('#own-1').checked"),
+        true
+    );
     browser.click("main form button.main");
     browser.see("Merge draft into main");
     browser.see("Parents");
-    assert_eq!(site.get("main", "docs/readme.txt").as_deref(), Some("Both a pillar and a tree.\n"));
-    assert_eq!(site.get("main", "config/server.json").as_deref(), Some("{\"name\": \"draft\"}"));
+    assert_eq!(
+        site.get("main", "docs/readme.txt").as_deref(),
+        Some("Both a pillar and a tree.\n")
+    );
+    assert_eq!(
+        site.get("main", "config/server.json").as_deref(),
+        Some("{\"name\": \"draft\"}")
+    );
     assert_eq!(site.get("main", "names/four").as_deref(), Some("x"));
     browser.check_console();
 }
 
 #[test]
+fn another_branch_is_looked_at_at_the_same_path() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let site = Site::full();
+    browser.open(&site.url("/r/main/tree/main/docs/readme.txt"));
+    browser.see("a great pillar");
+    browser.click("#rev option[value=draft]");
+    browser.press("Go");
+    browser.see("is a tree");
+    assert!(
+        browser
+            .url()
+            .ends_with("/r/main/tree/draft/docs/readme.txt"),
+        "{}",
+        browser.url()
+    );
+    browser.check_console();
+}
+
+#[test]
 fn branches_are_made_merged_and_deleted() {
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     let site = Site::full();
     browser.open(&site.url("/r/main"));
     browser.fill("#branch", "topic/new");
@@ -118,7 +171,9 @@ fn branches_are_made_merged_and_deleted() {
 
 #[test]
 fn without_scripts_all_of_it_works_but_news_take_a_reload() {
-    let Some(browser) = Browser::without_scripts() else { return };
+    let Some(browser) = Browser::without_scripts() else {
+        return;
+    };
     let site = Site::full();
     browser.open(&site.url("/r/main/edit/main/docs/readme.txt"));
     browser.fill("#text", "Without scripts\n");
@@ -128,7 +183,10 @@ fn without_scripts_all_of_it_works_but_news_take_a_reload() {
     browser.press("As on draft");
     browser.press("Merge");
     browser.see("Parents");
-    assert_eq!(site.get("main", "docs/readme.txt").as_deref(), Some("An irminsul is a tree.\n"));
+    assert_eq!(
+        site.get("main", "docs/readme.txt").as_deref(),
+        Some("An irminsul is a tree.\n")
+    );
     browser.check_console();
 }
 
@@ -136,16 +194,38 @@ fn without_scripts_all_of_it_works_but_news_take_a_reload() {
 fn line_ends_modes_and_first_empty_lines_stay_as_they_are() {
     let site = Site::full();
     let mut client = http::Client::new(site.address);
-    for (text, sent) in [("\n\nx\n", "%0D%0A%0D%0Ax%0D%0A"), ("a\r\nb\r\n", "a%0D%0Ab%0D%0A"), ("end", "end")] {
+    for (text, sent) in [
+        ("\n\nx\n", "%0D%0A%0D%0Ax%0D%0A"),
+        ("a\r\nb\r\n", "a%0D%0Ab%0D%0A"),
+        ("end", "end"),
+    ] {
         site.set("main", "t", text);
         let page = client.get("/r/main/edit/main/t").text();
-        let shown = page.split("<textarea").nth(1).unwrap().split_once('>').unwrap().1;
+        let shown = page
+            .split("<textarea")
+            .nth(1)
+            .unwrap()
+            .split_once('>')
+            .unwrap()
+            .1;
         let shown = shown.split("</textarea>").next().unwrap();
         assert_eq!(shown, format!("\n{text}"));
-        let lines = if page.contains("value=\"crlf\"") { "&lines=crlf" } else { "" };
-        let seen = page.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let lines = if page.contains("value=\"crlf\"") {
+            "&lines=crlf"
+        } else {
+            ""
+        };
+        let seen = page
+            .split("name=\"seen\" value=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
         let answer = client.post(
-            "/r/main/edit/main/t", "/r/main/edit/main/t", &format!("seen={seen}&text={sent}y{lines}"),
+            "/r/main/edit/main/t",
+            "/r/main/edit/main/t",
+            &format!("seen={seen}&text={sent}y{lines}"),
         );
         assert_eq!(answer.status, 303, "{}", answer.text());
         assert_eq!(site.get("main", "t").as_deref(), Some(&*format!("{text}y")));

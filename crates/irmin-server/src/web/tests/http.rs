@@ -108,7 +108,10 @@ impl Client {
     /// Sends a form as a browser does that has loaded it from the page `from`.
     pub(super) fn post(&mut self, from: &str, path: &str, fields: &str) -> Answer {
         let page = self.get(from).text();
-        let token = page.split("name=\"form_token\" value=\"").nth(1).unwrap_or_default();
+        let token = page
+            .split("name=\"form_token\" value=\"")
+            .nth(1)
+            .unwrap_or_default();
         let token = token.split('"').next().unwrap_or_default();
         self.ask("POST", path, &format!("form_token={token}&{fields}"))
     }

@@ -7,7 +7,9 @@ use super::{Site, http, theirs_wins};
 
 #[test]
 fn a_change_is_seen_in_a_second_window_and_the_focus_stays() {
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     let site = Site::full();
     browser.open(&site.url("/r/main/tree/main/docs"));
     browser.find("#live[data-state=on]");
@@ -20,7 +22,10 @@ fn a_change_is_seen_in_a_second_window_and_the_focus_stays() {
     browser.see("News");
     browser.switch(&first);
     browser.see("news.txt");
-    assert_eq!(browser.run("return document.activeElement.textContent"), "readme.txt");
+    assert_eq!(
+        browser.run("return document.activeElement.textContent"),
+        "readme.txt"
+    );
     browser.switch(&second);
     browser.open(&site.url("/r/main"));
     browser.find("#live[data-state=on]");
@@ -31,7 +36,9 @@ fn a_change_is_seen_in_a_second_window_and_the_focus_stays() {
 
 #[test]
 fn the_graph_and_the_value_follow_a_merge() {
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     let site = Site::full();
     browser.open(&site.url("/r/main/log/main"));
     browser.find("#live[data-state=on]");
@@ -44,15 +51,25 @@ fn the_graph_and_the_value_follow_a_merge() {
 fn events(site: &Site, path: &str, headers: &[(&str, &str)], count: usize) -> Vec<String> {
     let mut from = http::send(site.address, "GET", path, headers, b"");
     let head = http::head(&mut from);
-    assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
-    let ids = from.lines().map_while(Result::ok).filter_map(|line| line.strip_prefix("id: ").map(str::to_owned));
+    assert_eq!(
+        (head.status, head.header("content-type")),
+        (200, "text/event-stream")
+    );
+    let ids = from
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| line.strip_prefix("id: ").map(str::to_owned));
     ids.take(count).collect()
 }
 
 #[test]
 fn who_lost_the_connection_hears_what_it_missed_and_nothing_twice() {
     let site = Site::full();
-    let head = |site: &Site| site.here(|scope| scope.must_have_head("main")).id().to_string();
+    let head = |site: &Site| {
+        site.here(|scope| scope.must_have_head("main"))
+            .id()
+            .to_string()
+    };
     let mut heads = vec![head(&site)];
     for value in ["1", "2", "3"] {
         site.set("main", "docs/count", value);
@@ -68,7 +85,10 @@ fn who_lost_the_connection_hears_what_it_missed_and_nothing_twice() {
 #[test]
 fn a_place_that_nobody_knows_any_more_is_a_change() {
     let site = Site::full();
-    let head = site.here(|scope| scope.must_have_head("main")).id().to_string();
+    let head = site
+        .here(|scope| scope.must_have_head("main"))
+        .id()
+        .to_string();
     let unknown = "ab".repeat(32);
     let path = format!("/r/main/events?branch=main&since={unknown}");
     assert_eq!(events(&site, &path, &[], 1), [head]);
@@ -79,7 +99,13 @@ fn names_are_told_only_if_they_differ_from_what_the_page_had() {
     let site = Site::full();
     let page = http::get(site.address, "/r/main").text();
     let events_of = |page: &str| {
-        let url = page.split("data-live=\"").nth(1).unwrap().split('"').next().unwrap();
+        let url = page
+            .split("data-live=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
         url.replace("&amp;", "&")
     };
     let url = events_of(&page);

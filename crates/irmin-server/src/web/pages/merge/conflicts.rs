@@ -44,11 +44,21 @@ impl Choices {
             let Some(path) = fields.get(&format!("path.{index}")) else {
                 break;
             };
-            let text = fields.get(&format!("text.{index}")).unwrap_or_default().replace("\r\n", "\n");
+            let text = fields
+                .get(&format!("text.{index}"))
+                .unwrap_or_default()
+                .replace("\r\n", "\n");
             let is_crlf = fields.get(&format!("lines.{index}")).is_some();
             let choice = Choice {
-                what: fields.get(&format!("choice.{index}")).unwrap_or_default().to_owned(),
-                text: if is_crlf { text.replace('\n', "\r\n") } else { text },
+                what: fields
+                    .get(&format!("choice.{index}"))
+                    .unwrap_or_default()
+                    .to_owned(),
+                text: if is_crlf {
+                    text.replace('\n', "\r\n")
+                } else {
+                    text
+                },
             };
             choices.insert(Path::parse(unpercent(path.as_bytes()))?, choice);
         }
@@ -74,12 +84,22 @@ impl Choices {
     }
 
     /// Draws a conflict with its choices.
-    pub(super) fn draw(&self, sides: Sides<'_>, index: usize, conflict: &Conflict) -> Result<Markup> {
+    pub(super) fn draw(
+        &self,
+        sides: Sides<'_>,
+        index: usize,
+        conflict: &Conflict,
+    ) -> Result<Markup> {
         let name = path_text(&conflict.path);
         let chosen = self.0.get(&conflict.path).cloned().unwrap_or_default();
-        let ours_rev = sides.ours.map_or_else(|| sides.into.to_owned(), |ours| ours.id().to_string());
+        let ours_rev = sides
+            .ours
+            .map_or_else(|| sides.into.to_owned(), |ours| ours.id().to_string());
         let theirs_rev = sides.theirs.id().to_string();
-        let texts = [text(conflict.ours.as_ref())?, text(conflict.theirs.as_ref())?];
+        let texts = [
+            text(conflict.ours.as_ref())?,
+            text(conflict.theirs.as_ref())?,
+        ];
         Ok(html! {
             fieldset.sheet {
                 legend.unseen { "Conflict at " (name) }
@@ -113,7 +133,9 @@ impl Choices {
 /// Says how many conflicts there are.
 pub(super) fn introduction(count: usize) -> String {
     let conflicts = plural(count as u64, "place", "places");
-    format!("Both sides changed {conflicts} in different ways. Choose for each what is right; then merge.")
+    format!(
+        "Both sides changed {conflicts} in different ways. Choose for each what is right; then merge."
+    )
 }
 
 fn side(
@@ -154,9 +176,22 @@ fn choices(
     let name = format!("choice.{index}");
     let removes = |entry: Option<&Entry>| if entry.is_none() { " (remove it)" } else { "" };
     let options = [
-        ("ours", format!("As on {}{}", sides.into, removes(conflict.ours.as_ref()))),
-        ("theirs", format!("As on {}{}", short_rev(sides.from), removes(conflict.theirs.as_ref()))),
-        ("base", format!("As before{}", removes(conflict.base.as_ref()))),
+        (
+            "ours",
+            format!("As on {}{}", sides.into, removes(conflict.ours.as_ref())),
+        ),
+        (
+            "theirs",
+            format!(
+                "As on {}{}",
+                short_rev(sides.from),
+                removes(conflict.theirs.as_ref())
+            ),
+        ),
+        (
+            "base",
+            format!("As before{}", removes(conflict.base.as_ref())),
+        ),
     ];
     let can_write = texts.iter().any(Option::is_some);
     let own = match chosen.what.as_str() {
@@ -207,7 +242,11 @@ mod tests {
         let form = b"path.0=a%252Fb&choice.0=text&text.0=x%0D%0Ay&path.1=c&choice.1=theirs&path.2=d&text.2=z";
         let choices = Choices::read(&Fields::parse(form)).unwrap();
         let settled = choices.settlements();
-        let names: Vec<_> = settled.iter().flat_map(|one| &one.path).map(ToString::to_string).collect();
+        let names: Vec<_> = settled
+            .iter()
+            .flat_map(|one| &one.path)
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(names, ["a/b", "c"]);
         let Resolution::Entry(Some(Entry::Blob(blob))) = &settled[0].how else {
             panic!("{settled:?}")
