@@ -98,71 +98,27 @@ const DOT: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0
 
 /// Makes some history: values of all kinds, two branches that were merged, and one that conflicts.
 fn fill(scope: &Scope) -> Result<()> {
-    let text = "An irminsul was a pillar.\n\nIt stood for what holds the world together.\n";
-    set(
-        scope,
-        "main",
-        "docs/readme.txt",
-        text.as_bytes(),
-        "Say what it is",
-    )?;
-    let json = br#"{"name":"irminsule","ports":[8080,4711],"tls":{"on":true,"names":["a","b"]},"limit":1e3}"#;
-    set(
-        scope,
-        "main",
-        "config/server.json",
-        json,
-        "Configure the server\n\nWith two ports, for now.",
-    )?;
-    set(scope, "main", "images/dot.png", DOT, "Add a dot")?;
-    set(
-        scope,
-        "main",
-        "data/noise",
-        &(0..=255).cycle().take(700).collect::<Vec<u8>>(),
-        "Add noise",
-    )?;
-    let page = b"<!doctype html><script>document.title = 'it ran'</script><h1>evil</h1>";
-    set(scope, "main", "data/page.html", page, "Keep a page")?;
-    let drawing =
-        b"<svg xmlns='http://www.w3.org/2000/svg'><script>document.title = 'it ran'</script></svg>";
-    set(scope, "main", "data/drawing.svg", drawing, "Keep a drawing")?;
-    scope.create_branch("feature/lists", &scope.must_have_head("main")?)?;
+    fill_values(scope)?;
+    let head = || scope.must_have_head("main");
+    scope.create_branch("feature/lists", &head()?)?;
     for (number, word) in ["one", "two", "three"].into_iter().enumerate() {
+        let (list, name) = (format!("lists/{number}"), format!("names/{word}"));
         set(
             scope,
             "feature/lists",
-            &format!("lists/{number}"),
+            &list,
             word.as_bytes(),
             &format!("Add {word}"),
         )?;
-        set(
-            scope,
-            "main",
-            &format!("names/{word}"),
-            b"x",
-            &format!("Name {word}"),
-        )?;
+        set(scope, "main", &name, b"x", &format!("Name {word}"))?;
     }
-    scope.merge(
-        "main",
-        &MergeRequest::new("feature/lists", CommitOptions::new("Merge the lists")),
-    )?;
-    scope.create_branch("draft", &scope.must_have_head("main")?)?;
-    set(
-        scope,
-        "draft",
-        "docs/readme.txt",
-        b"An irminsul is a tree.\n",
-        "Call it a tree",
-    )?;
-    set(
-        scope,
-        "draft",
-        "config/server.json",
-        br#"{"name": "draft"}"#,
-        "Rename it",
-    )?;
+    let lists = MergeRequest::new("feature/lists", CommitOptions::new("Merge the lists"));
+    scope.merge("main", &lists)?;
+    scope.create_branch("draft", &head()?)?;
+    let theirs = b"An irminsul is a tree.\n";
+    set(scope, "draft", "docs/readme.txt", theirs, "Call it a tree")?;
+    let renamed = br#"{"name": "draft"}"#;
+    set(scope, "draft", "config/server.json", renamed, "Rename it")?;
     let ours = "An irminsul was a great pillar.\n\nIt stood for what holds the world together.\n";
     set(
         scope,
@@ -171,7 +127,29 @@ fn fill(scope: &Scope) -> Result<()> {
         ours.as_bytes(),
         "Call it great",
     )?;
-    scope.create_tag("v1", &scope.must_have_head("main")?)?;
+    scope.create_tag("v1", &head()?)
+}
+
+/// Adds a value of each kind.
+fn fill_values(scope: &Scope) -> Result<()> {
+    let text = "An irminsul was a pillar.\n\nIt stood for what holds the world together.\n";
+    let json = br#"{"name":"irminsule","ports":[8080,4711],"tls":{"on":true,"names":["a","b"]},"limit":1e3}"#;
+    let noise: Vec<u8> = (0..=255).cycle().take(700).collect();
+    let page = b"<!doctype html><script>document.title = 'it ran'</script><h1>evil</h1>";
+    let drawing =
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>document.title = 'it ran'</script></svg>";
+    let configure = "Configure the server\n\nWith two ports, for now.";
+    let values: [(&str, &[u8], &str); 6] = [
+        ("docs/readme.txt", text.as_bytes(), "Say what it is"),
+        ("config/server.json", json, configure),
+        ("images/dot.png", DOT, "Add a dot"),
+        ("data/noise", &noise, "Add noise"),
+        ("data/page.html", page, "Keep a page"),
+        ("data/drawing.svg", drawing, "Keep a drawing"),
+    ];
+    for (at, value, message) in values {
+        set(scope, "main", at, value, message)?;
+    }
     Ok(())
 }
 
