@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use crate::service::{ErrorKind, LogRequest, Result, Scope};
 use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
-use crate::web::parts::plot::Plot;
+use crate::web::parts::plot::{Plot, Scale};
 use crate::web::parts::{Seen, branches, first_branch, names_events};
 use crate::web::place::Place;
 use crate::web::samples::Sample;
@@ -119,7 +119,7 @@ fn commits_plot(times: &[i64]) -> Plot<'static> {
         columns: ["From", "Commits"],
         values: if times.is_empty() { Vec::new() } else { bars },
         write: whole,
-        top: None,
+        scale: Scale::Round,
     }
 }
 
@@ -162,7 +162,7 @@ fn kinds_plot(stats: &StoreStats) -> Plot<'static> {
         ("Commits", stats.commits),
         ("Directories", stats.nodes),
         ("Values", stats.blobs),
-        ("Lists of chunks", stats.chunk_lists),
+        ("Chunk lists", stats.chunk_lists),
     ];
     let values = kinds.map(|(name, kind)| {
         (
@@ -175,7 +175,7 @@ fn kinds_plot(stats: &StoreStats) -> Plot<'static> {
         columns: ["Kind", "Bytes"],
         values: values.into(),
         write: bytes,
-        top: None,
+        scale: Scale::Bytes,
     }
 }
 
@@ -191,7 +191,7 @@ fn size_plot(samples: &[Sample]) -> Plot<'static> {
         columns: ["When (UTC)", "Bytes"],
         values: samples.iter().map(value).collect(),
         write: bytes,
-        top: None,
+        scale: Scale::Bytes,
     }
 }
 
@@ -215,7 +215,7 @@ fn cache_plot(samples: &[Sample]) -> Plot<'static> {
         columns: ["When (UTC)", "Found in the cache"],
         values,
         write: |part| format!("{:.0} %", part * 100.0),
-        top: Some(1.0),
+        scale: Scale::To(1.0),
     }
 }
 
@@ -248,6 +248,27 @@ fn float(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cache_is_judged_by_each_interval_and_not_where_nothing_was_looked_for() {
+        let sample = |at, (cache_hits, reads)| {
+            let mut stats = StoreStats::default();
+            (stats.cache_hits, stats.reads) = (cache_hits, reads);
+            Sample { at, stats }
+        };
+        let samples = [(0, 0), (3, 1), (3, 1), (3, 5)];
+        let samples: Vec<Sample> = samples
+            .into_iter()
+            .zip(0..)
+            .map(|(of, at)| sample(at, of))
+            .collect();
+        let parts: Vec<f64> = cache_plot(&samples)
+            .values
+            .iter()
+            .map(|(_, part)| *part)
+            .collect();
+        assert_eq!(parts, [0.75, 0.0]);
+    }
 
     #[test]
     fn every_time_is_counted_in_one_of_a_few_ranges() {

@@ -24,6 +24,8 @@ pub(in crate::web) fn width(rows: &[Row]) -> usize {
 pub(in crate::web) fn draw(row: &Row, width: usize) -> Markup {
     let (x, y) = (middle(row.lane), HEIGHT / 2);
     let class = |lane: usize| format!("lane-{}", lane % COLOURS);
+    let hollow = if row.begins.len() > 1 { " hollow" } else { "" };
+    let dot = format!("{}{hollow}", class(row.lane));
     html! {
         svg.graph width=(width) height=(HEIGHT) viewBox=(format!("0 0 {width} {HEIGHT}"))
             preserveAspectRatio="none" aria-hidden="true" focusable="false" {
@@ -36,7 +38,7 @@ pub(in crate::web) fn draw(row: &Row, width: usize) -> Markup {
             @for &lane in &row.begins {
                 path class=(class(lane)) d=(line(x, y, middle(lane), HEIGHT)) {}
             }
-            circle class=(class(row.lane)) .hollow[row.begins.len() > 1] cx=(x) cy=(y) r="5" {}
+            circle class=(dot) cx=(x) cy=(y) r="5" {}
         }
     }
 }
@@ -64,7 +66,9 @@ mod tests {
         };
         let drawn = draw(&row, width(std::slice::from_ref(&row))).into_string();
         assert_eq!(drawn.matches("<path").count(), 3);
-        assert!(drawn.contains("hollow") && drawn.contains("width=\"48\""));
+        assert!(
+            drawn.contains("<circle class=\"lane-0 hollow\"") && drawn.contains("width=\"48\"")
+        );
         assert!(!drawn.contains("style="));
     }
 

@@ -50,9 +50,13 @@ impl Lanes {
         }
     }
 
-    /// Returns the lane that waits for a commit: one that does already, that of its child, a free one.
+    /// Returns the lane that waits for a commit: one that does already, unless that is to the right of
+    /// its child's, which then waits, too; that of its child; a free one.
     fn wait_for(&mut self, parent: Id, child: usize) -> usize {
-        if let Some(lane) = self.0.iter().position(|lane| *lane == Some(parent)) {
+        let own = self.0.get(child).copied().flatten();
+        if let Some(lane) = self.0.iter().position(|lane| *lane == Some(parent))
+            && (lane < child || own.is_some())
+        {
             return lane;
         }
         let lane = self.free(child);

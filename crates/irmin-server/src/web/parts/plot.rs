@@ -2,12 +2,26 @@
 
 use maud::{Markup, html};
 
-const WIDTH: f64 = 480.0;
+const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 180.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 24.0;
+
+/// Where a scale ends.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::web) enum Scale {
+    /// At a round number above the largest value.
+    Round,
+    /// At a round number of bytes above the largest value.
+    Bytes,
+    /// Here.
+    To(f64),
+}
+
+/// The most values that each have a label under them.
+const LABELS: usize = 5;
 
 /// A plot of values in order.
 pub(in crate::web) struct Plot<'a> {
@@ -19,8 +33,8 @@ pub(in crate::web) struct Plot<'a> {
     pub(in crate::web) values: Vec<(String, f64)>,
     /// How a value is written.
     pub(in crate::web) write: fn(f64) -> String,
-    /// The end of the scale; `None`: a round number above the largest value.
-    pub(in crate::web) top: Option<f64>,
+    /// What the scale ends at.
+    pub(in crate::web) scale: Scale,
 }
 
 impl Plot<'_> {
@@ -72,36 +86,57 @@ impl Plot<'_> {
     }
 
     fn top(&self) -> f64 {
-        let most = self
-            .values
-            .iter()
-            .map(|(_, value)| *value)
-            .fold(0.0, f64::max);
-        self.top.unwrap_or_else(|| round_up(most))
+        let values = self.values.iter().map(|(_, value)| *value);
+        let most = values.fold(0.0, f64::max);
+        match self.scale {
+            Scale::Round => round_up(most),
+            Scale::Bytes => {
+                let units = std::iter::successors(Some(1.0), |unit| Some(unit * 1024.0));
+                let unit = units.take_while(|unit| *unit <= most).last().unwrap_or(1.0);
+                round_up(most / unit) * unit
+            }
+            Scale::To(top) => top,
+        }
     }
 
     fn framed(&self, top: f64, marks: Markup) -> Markup {
-        let ends = self.values.first().zip(self.values.last());
         html! {
             section.sheet {
                 div.head { h2 { (self.title) } }
                 div.inside {
-                    @if self.values.is_empty() { p.quiet { "Nothing yet." } }
-                    svg.plot viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(self.summary()) {
-                        @for part in [0.0, 0.5, 1.0] {
-                            @let height = y(part * top, top);
-                            line.axis x1=(LEFT) x2=(WIDTH - RIGHT) y1=(short(height)) y2=(short(height)) {}
-                            text x=(LEFT - 6.0) y=(short(height + 4.0)) text-anchor="end" { ((self.write)(part * top)) }
-                        }
-                        (marks)
-                        @if let Some((first, last)) = ends {
-                            text x=(LEFT) y=(HEIGHT - 6.0) { (first.0) }
-                            @if self.values.len() > 1 {
-                                text x=(WIDTH - RIGHT) y=(HEIGHT - 6.0) text-anchor="end" { (last.0) }
+                    @if self.values.is_empty() {
+                        p.quiet { "Nothing yet." }
+                    } @else {
+                        svg.plot viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(self.summary()) {
+                            @for part in [0.0, 0.5, 1.0] {
+                                @let height = y(part * top, top);
+                                line.axis x1=(LEFT) x2=(WIDTH - RIGHT) y1=(short(height)) y2=(short(height)) {}
+                                text x=(LEFT - 6.0) y=(short(height + 4.0)) text-anchor="end" { ((self.write)(part * top)) }
                             }
+                            (marks)
+                            (self.labels())
                         }
                     }
                     (self.table())
+                }
+            }
+        }
+    }
+
+    /// Draws what is written below: all labels if they are few, else the first and the last.
+    fn labels(&self) -> Markup {
+        let y = HEIGHT - 6.0;
+        let step = (WIDTH - LEFT - RIGHT) / number(self.values.len().max(1));
+        let ends = self.values.first().zip(self.values.last());
+        html! {
+            @if self.values.len() <= LABELS {
+                @for (index, (label, _)) in self.values.iter().enumerate() {
+                    text x=(short(LEFT + (number(index) + 0.5) * step)) y=(y) text-anchor="middle" { (label) }
+                }
+            } @else if let Some((first, last)) = ends {
+                text x=(LEFT) y=(y) { (first.0) }
+                @if self.values.len() > 1 {
+                    text x=(WIDTH - RIGHT) y=(y) text-anchor="end" { (last.0) }
                 }
             }
         }
@@ -189,7 +224,7 @@ mod tests {
                 .map(|value| (format!("day {value}"), *value))
                 .collect(),
             write: |value| format!("{value:.0}"),
-            top: None,
+            scale: Scale::Round,
         }
     }
 
