@@ -240,3 +240,144 @@ const KINDS: [(&[u8], &str); 9] = [
         "UID",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Encodes a value of at most 127 bytes, or of at most 65,535.
+    fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let bytes = parts.concat();
+        let length = match u8::try_from(bytes.len()) {
+            Ok(short) if short < 0x80 => vec![short],
+            _ => {
+                let [high, low] = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+                if high == 0 {
+                    vec![0x81, low]
+                } else {
+                    vec![0x82, high, low]
+                }
+            }
+        };
+        [vec![tag], length, bytes].concat()
+    }
+
+    fn attribute(kind: &[u8], tag: u8, text: &[u8]) -> Vec<u8> {
+        let pair = value(0x30, &[&value(0x06, &[kind]), &value(tag, &[text])]);
+        value(0x31, &[&pair])
+    }
+
+    /// Encodes a certificate with this subject and these alternative names.
+    fn certificate(subject: &[Vec<u8>], names: &[Vec<u8>]) -> Vec<u8> {
+        let empty = value(0x30, &[]);
+        let names = value(
+            0x30,
+            &[
+                &value(0x06, &[ALTERNATIVE_NAMES]),
+                &value(0x04, &[&value(0x30, &[&names.concat()])]),
+            ],
+        );
+        let extensions = value(0xa3, &[&value(0x30, &[&names])]);
+        let subject = value(0x30, &[&subject.concat()]);
+        let body = value(
+            0x30,
+            &[
+                &value(0x02, &[b"\x01"]),
+                &empty,
+                &empty,
+                &empty,
+                &subject,
+                &empty,
+                &extensions,
+            ],
+        );
+        value(0x30, &[&body, &empty, &value(0x03, &[b"\0"])])
+    }
+
+    fn read(subject: &[Vec<u8>], names: &[Vec<u8>]) -> Result<Certificate, String> {
+        Certificate::from_der(&certificate(subject, names))
+    }
+
+    #[test]
+    fn no_name_looks_like_two_or_hides_behind_control_characters() {
+        let read = read(&[attribute(COMMON_NAME, 0x0c, b"a,CN=root\n\0+\\")], &[]).unwrap();
+        assert_eq!(read.subject(), "CN=a\\,CN\\=root\\0A\\00\\+\\\\");
+        assert_eq!(read.common_name(), Some("a,CN=root\n\0+\\"));
+    }
+
+    #[test]
+    fn two_common_names_are_none() {
+        let twice = [
+            attribute(COMMON_NAME, 0x13, b"a"),
+            attribute(COMMON_NAME, 0x13, b"b"),
+        ];
+        let read = read(&twice, &[]).unwrap();
+        assert_eq!((read.subject(), read.common_name()), ("CN=a,CN=b", None));
+    }
+
+    #[test]
+    fn all_kinds_of_text_are_read_and_unknown_attributes_are_told_by_number() {
+        let subject = [
+            attribute(COMMON_NAME, 0x1e, b"\0a\x20\xac"),
+            attribute(&[0x55, 4, 10], 0x1c, b"\0\x01\xf3\x33"),
+            attribute(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1], 0x16, b"a@b"),
+            attribute(&[0x55, 4, 7], 0x14, b"\xe9"),
+        ];
+        let known = read(&subject, &[]).unwrap();
+        assert_eq!(known.subject(), "CN=a€,O=🌳,1.2.840.113549.1.9.1=a@b,L=é");
+        for (tag, text) in [
+            (0x0c, b"\xff".as_slice()),
+            (0x13, b"\xe9"),
+            (0x1e, b"a"),
+            (0x1c, b"abc"),
+            (0x04, b"a"),
+        ] {
+            let problem = read(&[attribute(COMMON_NAME, tag, text)], &[]).unwrap_err();
+            assert!(problem.contains("subject is malformed"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn alternative_names_are_read_and_malformed_ones_refused() {
+        let names = [
+            value(0x82, &[b"a.example"]),
+            value(0x87, &[&[1, 2, 3, 4]]),
+            value(0x88, &[b"registered ids are skipped"]),
+            value(0x86, &[b"spiffe://a"]),
+        ];
+        let read_names = read(&[], &names).unwrap();
+        let (dns, uri) = (
+            SubjectName::Dns("a.example".into()),
+            SubjectName::Uri("spiffe://a".into()),
+        );
+        assert_eq!(
+            read_names.names(),
+            [dns, SubjectName::Ip([1, 2, 3, 4].into()), uri]
+        );
+        for bad in [
+            value(0x82, &[b"\xff"]),
+            value(0x87, &[&[1, 2, 3]]),
+            vec![0x82, 9, 1],
+        ] {
+            let problem = read(&[], &[bad]).unwrap_err();
+            assert!(
+                problem.contains("alternative names are malformed"),
+                "{problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_longer_encoding_is_refused() {
+        let whole = certificate(&[attribute(COMMON_NAME, 0x0c, b"a")], &[]);
+        assert!(Certificate::from_der(&whole).is_ok());
+        for cut in 0..whole.len() {
+            assert!(Certificate::from_der(&whole[..cut]).is_err(), "{cut}");
+        }
+        assert!(Certificate::from_der(&[whole.as_slice(), b"\0"].concat()).is_err());
+        // A length in two bytes where one is enough.
+        let inner = &whole[2..];
+        let padded = [&[0x30, 0x81, u8::try_from(inner.len()).unwrap()], inner].concat();
+        assert!(Certificate::from_der(&padded).is_err());
+    }
+}

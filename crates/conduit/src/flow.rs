@@ -1,5 +1,6 @@
 //! A flow: bytes in both directions, and who is at the other end.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,6 +13,9 @@ use crate::Peer;
 ///
 /// On every transport `shutdown` ends one direction only: the other end reads what was written and then the end, and
 /// may go on writing. A writer that is faster than the other end reads has to wait.
+///
+/// A flow that is dropped without `shutdown` is cut: TLS and WebSocket tell that from an end (`UnexpectedEof`), the bare
+/// transports may not.
 pub trait Flow: AsyncRead + AsyncWrite + Send + Unpin {
     /// Returns who is at the other end.
     fn peer(&self) -> &Peer;
@@ -19,6 +23,13 @@ pub trait Flow: AsyncRead + AsyncWrite + Send + Unpin {
 
 /// Any flow.
 pub type BoxFlow = Box<dyn Flow>;
+
+/// Shows who is at the other end.
+impl fmt::Debug for dyn Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flow({})", self.peer())
+    }
+}
 
 impl Flow for BoxFlow {
     fn peer(&self) -> &Peer {

@@ -79,3 +79,63 @@ impl fmt::Display for Prefix {
         write!(f, "{}/{}", self.address, self.bits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(prefix: &str, address: &str) -> bool {
+        prefix
+            .parse::<Prefix>()
+            .unwrap()
+            .contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_prefix_contains_what_begins_with_it() {
+        for (prefix, address) in [
+            ("10.0.0.0/8", "10.255.0.1"),
+            ("10.0.0.0/8", "::ffff:10.1.1.1"),
+            ("::ffff:10.0.0.0/104", "10.1.1.1"),
+            ("0.0.0.0/0", "255.255.255.255"),
+            ("fd00::/8", "fdff::1"),
+            ("::/0", "ffff::1"),
+            ("::1", "::1"),
+            ("1.2.3.4", "1.2.3.4"),
+            ("2001:db8::/33", "2001:db8:7fff::"),
+        ] {
+            assert!(contains(prefix, address), "{prefix} {address}");
+        }
+        for (prefix, address) in [
+            ("10.0.0.0/8", "11.0.0.0"),
+            ("10.0.0.0/8", "::a00:1"),
+            ("0.0.0.0/0", "::1"),
+            // All of IPv6 is not all of IPv4, however its addresses are written.
+            ("::/0", "1.2.3.4"),
+            ("::1", "::2"),
+            ("2001:db8::/33", "2001:db8:8000::"),
+        ] {
+            assert!(!contains(prefix, address), "{prefix} {address}");
+        }
+    }
+
+    #[test]
+    fn text_reads_back_and_nonsense_is_refused() {
+        for text in ["10.0.0.0/8", "fd00::/8", "::1/128", "0.0.0.0/0"] {
+            assert_eq!(text.parse::<Prefix>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "::/-1",
+            "::/+1",
+            "a/8",
+            "10.0.0/8",
+            "::1/",
+            "[::1]/8",
+        ] {
+            assert!(text.parse::<Prefix>().is_err(), "{text}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::{
     Callback, ErrorResponse, Request, Response,
 };
@@ -138,35 +139,46 @@ impl AsyncWrite for WebSocket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
-            // The other end has closed; what it did not read it does not want.
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) | Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(into_io(error))),
-        }
+        let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx));
+        Poll::Ready(flushed.or_else(unless_closed))
     }
 
+    /// Ends what is written; when the other direction has ended, too, closes the WebSocket, so that
+    /// peers of other makes see that all was well.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.has_written_end {
-            match ready!(Pin::new(&mut self.stream).poll_ready(cx)) {
-                Ok(()) => {}
-                Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
-                Err(error) => return Poll::Ready(Err(into_io(error))),
-            }
+            ready!(Pin::new(&mut self.stream).poll_ready(cx)).or_else(unless_closed)?;
             self.has_written_end = true;
-            match Pin::new(&mut self.stream).start_send(Message::Binary(Bytes::new())) {
-                Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
-                Err(Error::Protocol(_)) => {} // closing has begun
-                Err(error) => return Poll::Ready(Err(into_io(error))),
-            }
+            let end = Message::Binary(Bytes::new());
+            Pin::new(&mut self.stream)
+                .start_send(end)
+                .or_else(unless_closed)?;
         }
-        self.poll_flush(cx)
+        if !self.has_read_end {
+            return self.poll_flush(cx);
+        }
+        let closed = ready!(Pin::new(&mut self.stream).poll_close(cx));
+        Poll::Ready(closed.or_else(unless_closed))
+    }
+}
+
+/// Takes an end for granted where the other end has closed the WebSocket: what it does not read it does not want.
+fn unless_closed(error: Error) -> io::Result<()> {
+    match into_io(error) {
+        error if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        error => Err(error),
     }
 }
 
 fn into_io(error: Error) -> io::Error {
     match error {
         Error::Io(error) => error,
-        Error::ConnectionClosed | Error::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ProtocolError::SendAfterClosing) => io::ErrorKind::BrokenPipe.into(),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            io::ErrorKind::UnexpectedEof.into()
+        }
         Error::Http(answer) => {
             let problem = format!("the server answers {}", answer.status());
             io::Error::new(io::ErrorKind::InvalidData, problem)

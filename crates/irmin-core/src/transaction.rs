@@ -234,8 +234,9 @@ impl Branch {
                 value => value?,
             };
             if !options.allow_empty && view.tree().same(view.base()) {
+                let applied = self.repo().engine().applied();
                 drop(turn);
-                self.acknowledge(options, &view)?;
+                self.acknowledge(options, &view, applied)?;
                 return Ok(Transacted {
                     value,
                     commit: None,
@@ -247,8 +248,9 @@ impl Branch {
                 Err(error) if !is_last && self.is_collected(&error, head.as_ref())? => {}
                 Err(error) => return Err(error),
                 Ok(Ok(commit)) => {
+                    let applied = self.repo().engine().applied();
                     drop(turn);
-                    self.acknowledge(options, &view)?;
+                    self.acknowledge(options, &view, applied)?;
                     return Ok(Transacted {
                         value,
                         commit,
@@ -306,10 +308,11 @@ impl Branch {
     ) -> Result<Option<Commit>> {
         let turn = self.turn()?;
         let done = self.try_commit(options, view, opened_on.cloned(), check)?;
+        let applied = self.repo().engine().applied();
         drop(turn);
         match done {
             Ok(commit) => {
-                self.acknowledge(options, view)?;
+                self.acknowledge(options, view, applied)?;
                 Ok(commit)
             }
             Err((path, commit)) => Err(Error::Transaction(TransactionError::TooManyAttempts {
@@ -343,10 +346,10 @@ impl Branch {
 
     /// Makes what the caller is about to hear of as durable as asked: also what others wrote
     /// before, where the view found its own writes done already.
-    fn acknowledge(&self, options: &TransactOptions, view: &View) -> Result<()> {
+    fn acknowledge(&self, options: &TransactOptions, view: &View, applied: u64) -> Result<()> {
         let wrote = options.allow_empty || view.writes().next().is_some();
         if wrote && options.durability == Durability::Sync {
-            self.repo().engine().sync()?;
+            self.repo().engine().sync_to(applied)?;
         }
         Ok(())
     }

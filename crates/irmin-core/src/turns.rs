@@ -1,13 +1,14 @@
-//! Turns: who commits to a branch next. First come, first served.
+//! Turns: who commits to a branch next. First come, first served, but for a few who pass.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A lock that is given in the order in which it was asked for.
+/// A lock that nobody waits for in vain: who waits longest goes first, but for a few who find it free
+/// and pass by. Were nobody let pass, each turn would cost a change of threads: with 64 threads that
+/// commit durably, and a sync of 0.2 ms, that halves what they do.
 #[derive(Default)]
 pub(crate) struct Turns {
     line: Mutex<Line>,
@@ -16,15 +17,13 @@ pub(crate) struct Turns {
 #[derive(Default)]
 struct Line {
     is_taken: bool,
-    waiting: VecDeque<Arc<Waiter>>,
-}
-
-/// A thread in the line. Each is called by itself: were all woken to look whose turn it is, n
-/// threads would be woken n times for n turns.
-#[derive(Default)]
-struct Waiter {
-    has_turn: AtomicBool,
-    called: Condvar,
+    /// How many passed the first one who waits.
+    passed: u32,
+    /// Whether the first one was called, and has not looked yet.
+    is_called: bool,
+    /// Each is called by itself: were all woken to look whose turn it is, n threads would be woken
+    /// n times for n turns.
+    waiting: VecDeque<Arc<Condvar>>,
 }
 
 /// The turn; ends when dropped, by the thread that took it.
@@ -71,33 +70,42 @@ impl Turns {
 
     fn wait(&self) {
         let mut line = lock(&self.line);
-        if !line.is_taken {
+        if !line.is_taken && (line.waiting.is_empty() || line.passed < PASSED_MAX) {
             line.is_taken = true;
+            line.passed += u32::from(!line.waiting.is_empty());
             return;
         }
-        let waiter = Arc::new(Waiter::default());
-        line.waiting.push_back(Arc::clone(&waiter));
-        // Changed under the lock of the line only.
-        while !waiter.has_turn.load(Ordering::Relaxed) {
-            line = waiter
-                .called
-                .wait(line)
-                .unwrap_or_else(PoisonError::into_inner);
+        let called = Arc::new(Condvar::new());
+        line.waiting.push_back(Arc::clone(&called));
+        loop {
+            line = called.wait(line).unwrap_or_else(PoisonError::into_inner);
+            let first = line.waiting.front();
+            if !first.is_some_and(|first| Arc::ptr_eq(first, &called)) {
+                continue;
+            }
+            line.is_called = false;
+            if !line.is_taken {
+                line.waiting.pop_front();
+                line.passed = 0;
+                line.is_taken = true;
+                return;
+            }
         }
     }
 
-    /// Hands the turn to the first one who waits.
+    /// Calls the first one who waits, unless it is on its way.
     fn pass_on(&self) {
         let mut line = lock(&self.line);
-        let next = line.waiting.pop_front();
-        line.is_taken = next.is_some();
-        if let Some(next) = &next {
-            next.has_turn.store(true, Ordering::Relaxed);
-        }
+        line.is_taken = false;
+        let next = match line.is_called {
+            true => None,
+            false => line.waiting.front().cloned(),
+        };
+        line.is_called |= next.is_some();
         drop(line);
         // Without the lock, which the thread that is woken takes first.
         if let Some(next) = next {
-            next.called.notify_one();
+            next.notify_one();
         }
     }
 
@@ -133,6 +141,9 @@ fn leads_back(nested: &[Nested], mut wanted: usize, holds: &[usize]) -> bool {
     }
     false
 }
+
+/// How many may pass the first one who waits, before it is its turn whatever comes.
+const PASSED_MAX: u32 = 16;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

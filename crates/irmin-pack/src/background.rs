@@ -161,10 +161,15 @@ impl Inner {
 
     /// Returns when no change of segment is under way any more.
     pub(crate) fn settle(&self) -> Result<(), StoreError> {
-        let is_sealing = lock(&self.tasks.sealing).is_some();
-        if is_sealing || read(&self.state).active.before.is_some() {
+        if self.is_changing() {
             self.work()?;
         }
         Ok(())
+    }
+
+    /// Tells whether a change of segment is under way.
+    pub(crate) fn is_changing(&self) -> bool {
+        let is_sealing = lock(&self.tasks.sealing).is_some();
+        is_sealing || read(&self.state).active.before.is_some()
     }
 }

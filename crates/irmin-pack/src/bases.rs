@@ -49,7 +49,7 @@ impl Inner {
         }
         scratch.base_links.clear();
         let depth = match scratch.written.get(place) {
-            Some(slot) if slot.depth >= DEPTH_MAX || slot.bytes as usize != base.bytes.len() => {
+            Some(slot) if slot.depth >= DEPTH_MAX || slot.sum != Sum::of(base.bytes) => {
                 return Ok(None);
             }
             Some(slot) => {
@@ -106,7 +106,7 @@ impl Scratch {
     pub(crate) fn remember(&mut self, place: Place, object: &Object<'_>, depth: u8) {
         if object.kind != Kind::Blob {
             self.written
-                .add(place, depth, narrow(object.bytes.len()), &self.links);
+                .add(place, depth, Sum::of(object.bytes), &self.links);
         }
     }
 }
@@ -129,13 +129,30 @@ struct Slot {
     place: Place,
     start: usize,
     links: u32,
-    /// How large the object is.
-    bytes: u32,
+    /// Of the object.
+    sum: Sum,
     depth: u8,
 }
 
+/// The length and the checksum of an object: what somebody says its bytes are is compared with that, as
+/// a difference to other bytes would make an object of no use. Some 40 ns a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    bytes: u32,
+    crc: u32,
+}
+
+impl Sum {
+    fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: narrow(bytes.len()),
+            crc: crc32fast::hash(bytes),
+        }
+    }
+}
+
 impl Written {
-    fn add(&mut self, place: Place, depth: u8, bytes: u32, links: &[Option<Locator>]) {
+    fn add(&mut self, place: Place, depth: u8, sum: Sum, links: &[Option<Locator>]) {
         if links.len() > LINKS {
             return;
         }
@@ -162,7 +179,7 @@ impl Written {
             place,
             start,
             links: narrow(links.len()),
-            bytes,
+            sum,
             depth,
         };
         self.end = start.wrapping_add(links.len());
@@ -181,7 +198,7 @@ impl Written {
     }
 }
 
-/// Some 400 KiB, and 512 KiB of links: the nodes of the last 2,000 commits of one entry each.
+/// Some 500 KiB, and 512 KiB of links: the nodes of the last 2,000 commits of one entry each.
 const SLOTS: usize = 1 << 14;
 const LINKS: usize = 1 << 16;
 /// About what a difference takes beside its hunks: checksum, head, place of the base, length.
@@ -208,13 +225,14 @@ mod tests {
                 let place = Place { segment: 1, number };
                 let links = vec![place.locator(); size];
                 let depth = (number % 8).to_le_bytes()[0];
-                written.add(place, depth, number, &links);
+                let sum = Sum { bytes: number, crc: !number };
+                written.add(place, depth, sum, &links);
                 prop_assert!(written.get(place).is_some());
                 model.insert(place, (depth, links));
             }
             for (place, (depth, links)) in &model {
                 if let Some(found) = written.get(*place) {
-                    prop_assert_eq!((found.depth, found.bytes), (*depth, place.number));
+                    prop_assert_eq!((found.depth, found.sum.bytes, found.sum.crc), (*depth, place.number, !place.number));
                     prop_assert_eq!(written.links(found), links.as_slice());
                 }
             }

@@ -12,12 +12,13 @@ mod kept;
 mod mark;
 mod meter;
 mod rewrite;
+mod shared;
 mod source;
 mod state;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use irmin_core::{Collect, CollectProgress, CollectReport, Id, StoreError};
 
@@ -28,6 +29,7 @@ use crate::collect::kept::Kept;
 use crate::collect::mark::{Run, Segment};
 use crate::collect::meter::{Meter, Stop};
 use crate::collect::rewrite::Rewritten;
+use crate::collect::shared::Shared;
 use crate::collect::source::Source;
 use crate::damage::{self, Damage};
 use crate::frame::FrameKind;
@@ -38,6 +40,7 @@ use crate::sealed::Sealed;
 use crate::sidecar;
 use crate::stats::add;
 use crate::store::Inner;
+use crate::write::Writing;
 
 pub(crate) use crate::collect::state::Collection;
 
@@ -57,13 +60,11 @@ impl Inner {
         control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
     ) -> Result<CollectReport, StoreError> {
         let _running = self.collection.start(&self.layout)?;
-        let dry = Mutex::default();
+        let dry = Shared::default();
         let barrier = match collect.dry_run {
             true => &dry,
             false => &self.collection.barrier,
         };
-        // Not while writers wait.
-        self.settle()?;
         let plan = self.plan(collect, barrier)?;
         if !collect.dry_run {
             // What names let go of is removed for good, so that they did must be durable.
@@ -97,14 +98,10 @@ impl Inner {
 
     /// Completes the newest segment, so that what is there now is in complete segments, and takes
     /// the roots. What is stored from now on is not touched. Four syncs.
-    fn plan(
-        &self,
-        collect: &Collect<'_>,
-        barrier: &Mutex<Option<Barrier>>,
-    ) -> Result<Plan, StoreError> {
+    fn plan(&self, collect: &Collect<'_>, barrier: &Shared) -> Result<Plan, StoreError> {
         let may_remove = !collect.dry_run;
         let mut roots: HashSet<Id> = HashSet::new();
-        let _writer = lock(&self.writer);
+        let _writer = self.writing_between_segments()?;
         if !collect.dry_run {
             self.poison.check()?;
             self.roll_records()?;
@@ -130,12 +127,25 @@ impl Inner {
         for (segment, bits) in recent.touched {
             new.mark_all(segment, bits);
         }
-        *lock(barrier) = Some(new);
+        *barrier.last() = Some(new);
         Ok(Plan {
             sealed,
             active,
             young: recent.young,
         })
+    }
+
+    /// Takes the writer's lock while no change of segment is under way, if there is such a moment:
+    /// who has the lock would make writers wait for the disk.
+    fn writing_between_segments(&self) -> Result<Writing<'_>, StoreError> {
+        for _ in 0..ATTEMPTS {
+            self.settle()?;
+            let writing = self.writing()?;
+            if !self.is_changing() {
+                return Ok(writing);
+            }
+        }
+        self.writing()
     }
 
     /// Tells whether somebody holds a commit that is not there yet: what is stored meanwhile may be
@@ -176,6 +186,8 @@ impl Inner {
         let fresh = temporary(&path);
         self.need_version_2()?;
         let _replacing = lock(&self.collection.replacing);
+        // Who needs the segment has it open then, and does not wait for the disk.
+        old.with(|_| Ok(()))?;
         let loading = lock(&old.loading);
         let renamed = files.rename(&fresh, &path);
         // Which of the two files is there is not known after a failure.
@@ -190,15 +202,20 @@ impl Inner {
         drop(loading);
         add(&self.counters.syncs, 2);
         self.counters.wrote(new.sidecar.len());
-        let _writer = lock(&self.writer);
+        let new = Arc::new(self.sealed(old.number));
+        if sidecar.is_ok() {
+            // So that no writer has to; who needs it is told what is wrong.
+            let _ = new.with(|_| Ok(()));
+        }
+        let _writer = self.writing()?;
         let mut state = write(&self.state);
         let mut sealed = state.sealed.to_vec();
         if let Some(slot) = sealed.iter_mut().find(|sealed| sealed.number == old.number) {
-            *slot = Arc::new(self.sealed(old.number));
+            *slot = new;
         }
         state.sealed = Arc::new(sealed);
         drop(state);
-        if let Some(barrier) = &mut *lock(&self.collection.barrier) {
+        if let Some(barrier) = &mut *self.collection.barrier.last() {
             barrier.done();
         }
         self.cache.forget();
@@ -208,7 +225,7 @@ impl Inner {
     /// Tells processes that follow the log that complete segments were replaced. Not synced: after
     /// a crash nobody follows.
     fn tell_readers(&self) -> Result<(), StoreError> {
-        let _writer = lock(&self.writer);
+        let _writer = self.writing()?;
         self.poison.check()?;
         if read(&self.state).active.pending_bytes() > 0 {
             damage::unless_full(self.write_frame(FrameKind::Objects, &[]))?;
@@ -308,3 +325,6 @@ impl Run<'_> {
         }
     }
 }
+
+/// How often the collection looks for a moment without a change of segment.
+const ATTEMPTS: u32 = 8;

@@ -39,6 +39,7 @@ impl Inner {
             let before = active.before.clone();
             (file, path, active.base, active.log_end(), before)
         };
+        self.sync.reaches(end);
         if let Some(before) = &before
             && self.sync.synced() < base
         {

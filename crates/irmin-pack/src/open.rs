@@ -81,6 +81,9 @@ impl Inner {
             .map_err(damage::io("open", &path))?;
         let home = Arc::new(Home::new(layout, &options, counters, true));
         let mut recovered = Recovered::read(&home, newest, file)?;
+        if begun {
+            recovered.check_end(&home)?;
+        }
         recovered.cut_tail(&home.counters)?;
         let mut older = older.to_vec();
         if begun {

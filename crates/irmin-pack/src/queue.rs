@@ -19,6 +19,8 @@ struct Line {
     is_taken: bool,
     /// How many passed the first one who waits.
     passed: u32,
+    /// Whether the first one was called, and has not looked yet.
+    is_called: bool,
     waiting: VecDeque<Arc<Condvar>>,
 }
 
@@ -42,17 +44,20 @@ impl Queue {
         }
         let called = Arc::new(Condvar::new());
         line.waiting.push_back(Arc::clone(&called));
-        let is_first = |line: &Line| {
-            let first = line.waiting.front();
-            first.is_some_and(|first| Arc::ptr_eq(first, &called))
-        };
-        while line.is_taken || !is_first(&line) {
+        loop {
             line = called.wait(line).unwrap_or_else(PoisonError::into_inner);
+            let first = line.waiting.front();
+            if !first.is_some_and(|first| Arc::ptr_eq(first, &called)) {
+                continue;
+            }
+            line.is_called = false;
+            if !line.is_taken {
+                line.waiting.pop_front();
+                line.passed = 0;
+                line.is_taken = true;
+                return Ok(Turn(self));
+            }
         }
-        line.waiting.pop_front();
-        line.passed = 0;
-        line.is_taken = true;
-        Ok(Turn(self))
     }
 }
 
@@ -60,7 +65,14 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut line = lock(&self.0.line);
         line.is_taken = false;
-        if let Some(first) = line.waiting.front() {
+        let first = match line.is_called {
+            true => None,
+            false => line.waiting.front().cloned(),
+        };
+        line.is_called |= first.is_some();
+        drop(line);
+        // Without the lock, which the thread that is woken takes first.
+        if let Some(first) = first {
             first.notify_one();
         }
     }

@@ -10,6 +10,7 @@ use crate::damage::{self, Damage};
 use crate::files::File;
 use crate::frame::FrameKind;
 use crate::home::Home;
+use crate::layout::temporary;
 use crate::older::Older;
 use crate::replay::Replay;
 use crate::scan::{self, Position, Scan};
@@ -105,6 +106,34 @@ impl Recovered {
             return Ok(None);
         }
         Ok(Some(next))
+    }
+
+    /// Refuses a segment without its end when the one that was begun after it says that it was durable
+    /// itself: both were then, and to cut the end off would lose what was acknowledged.
+    pub(crate) fn check_end(&self, home: &Home) -> Result<(), StoreError> {
+        if self.active.is_complete {
+            return Ok(());
+        }
+        let number = self.active.header.number + 1;
+        let path = temporary(&home.layout.segment(number));
+        let file = home.files.open(&path).map_err(damage::io("open", &path))?;
+        let header = match SegmentHeader::read(&*file, &path, number) {
+            Err(StoreError::Corrupt { .. }) => return Ok(()),
+            header => header?,
+        };
+        let next = Scan {
+            file: &*file,
+            path: &path,
+            header,
+            end: scan::length(&*file, &path)?,
+        };
+        if !next.is_claimed(0)? {
+            return Ok(());
+        }
+        let end = u64::from(self.active.written.offset);
+        let missing = || Damage::ends(end, "the frame that ends the segment");
+        let damage = self.damage.clone().unwrap_or_else(missing);
+        Err(damage.at(&self.active.path))
     }
 
     fn is_claimed(&self) -> Result<bool, StoreError> {

@@ -146,6 +146,9 @@ impl Sealed {
 
     /// Returns the segment opened, without keeping it so for the next who asks.
     pub(crate) fn peek(&self) -> Result<Arc<Loaded>, StoreError> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(Arc::clone(loaded));
+        }
         let _guard = lock(&self.loading);
         match self.loaded.get() {
             Some(loaded) => Ok(Arc::clone(loaded)),

@@ -232,6 +232,14 @@ impl RefStore for PackStore {
         damage::unless_full(self.inner.name_segment())
     }
 
+    fn applied(&self) -> u64 {
+        read(&self.inner.state).active.log_end()
+    }
+
+    fn sync_to(&self, applied: u64) -> Result<(), StoreError> {
+        self.inner.sync_commit(applied)
+    }
+
     fn changes(&self) -> u64 {
         self.inner.changes.get()
     }

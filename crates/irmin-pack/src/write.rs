@@ -9,11 +9,28 @@ use crate::damage;
 use crate::frame::FrameKind;
 use crate::lock::{lock, read, write};
 use crate::place::{Place, narrow64};
+use crate::queue::Turn;
 use crate::record;
 use crate::stats::add;
 use crate::store::Inner;
 
+/// The writer's lock.
+pub(crate) struct Writing<'a> {
+    _scratch: MutexGuard<'a, Scratch>,
+    _turn: Turn<'a>,
+}
+
 impl Inner {
+    /// Takes the writer's lock, for what is no write. Like everybody who waits for a turn it gets one: who
+    /// only took the lock waited seconds for a gap between the commits of one busy thread.
+    pub(crate) fn writing(&self) -> Result<Writing<'_>, StoreError> {
+        let turn = self.queue.enter(usize::MAX)?;
+        Ok(Writing {
+            _scratch: lock(&self.writer),
+            _turn: turn,
+        })
+    }
+
     pub(crate) fn put_many(&self, objects: &[Object<'_>]) -> Result<Vec<Key>, StoreError> {
         for object in objects {
             check_size(object)?;

@@ -20,6 +20,7 @@ mod plan;
 mod programs;
 mod report;
 mod sizes;
+mod slow_disk;
 mod syncs;
 mod workloads;
 

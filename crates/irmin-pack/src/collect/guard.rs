@@ -7,7 +7,7 @@ use irmin_core::{Hold, Id, Key, Locator, Object, RefEdit, StoreError};
 use crate::collect::barrier::Barrier;
 use crate::damage;
 use crate::layout::FORMAT_2;
-use crate::lock::{lock, read};
+use crate::lock::read;
 use crate::place::Place;
 use crate::read::find_segment;
 use crate::sealed::Sealed;
@@ -100,7 +100,7 @@ impl Inner {
         // In the list first: a collection that begins meanwhile finds it there.
         let hold = self.holds.hold(commit);
         if self.collection.is_running() {
-            let _writer = lock(&self.writer);
+            let _writer = self.writing()?;
             // One that is not there may be on its way.
             if let Some(place) = self.find_kept(&commit, usize::MAX)? {
                 self.add_root(commit, place);
@@ -111,7 +111,7 @@ impl Inner {
 
     /// Tells of each id whether the object is stored and will stay for whoever depends on it soon.
     pub(crate) fn contains_many(&self, ids: &[Id], out: &mut Vec<bool>) -> Result<(), StoreError> {
-        let _writer = lock(&self.writer);
+        let _writer = self.writing()?;
         for id in ids {
             let place = self.find_kept(id, usize::MAX)?;
             place.iter().for_each(|place| self.collection.touch(*place));
@@ -171,19 +171,19 @@ impl Inner {
         {
             return Ok(false);
         }
-        let mut barrier = lock(&self.collection.barrier);
+        let mut barrier = self.collection.barrier.first();
         Ok(barrier
             .as_mut()
             .is_none_or(|barrier| barrier.keep_base(place)))
     }
 
     fn keep(&self, place: Place) -> bool {
-        let mut barrier = lock(&self.collection.barrier);
+        let mut barrier = self.collection.barrier.first();
         barrier.as_mut().is_none_or(|barrier| barrier.keep(place))
     }
 
     fn add_root(&self, id: Id, place: Place) {
-        if let Some(barrier) = &mut *lock(&self.collection.barrier) {
+        if let Some(barrier) = &mut *self.collection.barrier.first() {
             Barrier::add_root(barrier, id, place);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use irmin_core::{Collect, CollectReport, Cut, Id, Kind, Locator, StoreError, links_of};
 
@@ -11,10 +11,10 @@ use crate::collect::barrier::{Barrier, Frozen};
 use crate::collect::bits::Bits;
 use crate::collect::holds::held;
 use crate::collect::meter::{Meter, Stop};
+use crate::collect::shared::Shared;
 use crate::collect::source::{Source, Window};
 use crate::damage::Damage;
 use crate::frame::Frame;
-use crate::lock::lock;
 use crate::log::Log;
 use crate::older::missing;
 use crate::place::Place;
@@ -27,7 +27,7 @@ pub(crate) struct Run<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) collect: &'a Collect<'a>,
     pub(crate) meter: Meter<'a>,
-    pub(crate) barrier: &'a Mutex<Option<Barrier>>,
+    pub(crate) barrier: &'a Shared,
     pub(crate) report: CollectReport,
     /// From here on everything was stored by this handle since the last collection began.
     pub(crate) young: Place,
@@ -71,7 +71,7 @@ impl Segment {
 
 impl Run<'_> {
     pub(crate) fn barrier<T>(&self, with: impl FnOnce(&mut Barrier) -> T) -> T {
-        with(lock(self.barrier).get_or_insert_default())
+        with(self.barrier.last().get_or_insert_default())
     }
 
     /// Finds all that is alive in a segment. When this returns, nothing more comes to life in it,
@@ -88,7 +88,7 @@ impl Run<'_> {
             }
             // Who writes all the time must not keep this from getting through.
             let inner = self.inner;
-            let _writer = lock(&inner.writer);
+            let _writer = inner.writing()?;
             let mut frozen = self.barrier(Barrier::freeze);
             self.meter.is_silent = attempt >= ATTEMPTS;
             while self.meter.is_silent && frozen != Frozen::Yes {
@@ -169,7 +169,7 @@ impl Run<'_> {
             }
             let whole = self.make(&record, place, start)?;
             if is_named {
-                self.name_links(&whole.links);
+                self.name_links(place, &whole.links);
             }
             if is_live {
                 segment.followed.set(place.number);
@@ -316,9 +316,10 @@ impl Run<'_> {
         bits.is_some_and(|bits| bits.get(place.number))
     }
 
-    fn name_links(&mut self, links: &[Option<Locator>]) {
+    fn name_links(&mut self, place: Place, links: &[Option<Locator>]) {
         for target in links.iter().flatten().copied().map(Place::of) {
-            if target >= self.young {
+            // Others are no links, which is told when they are followed.
+            if (self.young..place).contains(&target) {
                 self.named
                     .entry(target.segment)
                     .or_default()

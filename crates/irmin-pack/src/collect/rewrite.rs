@@ -21,11 +21,14 @@ use crate::record::{Record, encode_again};
 use crate::scan::Position;
 use crate::segment::{SegmentHeader, first_bytes};
 use crate::sidecar::{self, Entry, Rows};
+use crate::stats::add;
 
 /// A segment that was written anew, under another name.
 pub(crate) struct Rewritten {
     /// The length of the segment.
     pub(crate) length: u32,
+    /// How often it was synced on the way.
+    syncs: u64,
     pub(crate) sidecar: Vec<u8>,
 }
 
@@ -46,7 +49,7 @@ impl Run<'_> {
         file.truncate(0).map_err(damage::grow("truncate", &fresh))?;
         let written = self.copy(segment, kept, Arc::clone(&file), salt)?;
         file.sync().map_err(damage::io("sync", &fresh))?;
-        crate::stats::add(&self.inner.counters.syncs, 1);
+        add(&self.inner.counters.syncs, written.syncs + 1);
         self.inner.counters.wrote(written.length as usize);
         Ok(written)
     }
@@ -100,6 +103,9 @@ struct Writer<'a> {
     file: &'a dyn File,
     path: &'a Path,
     written: Position,
+    /// Up to where it was synced, and how often.
+    synced: u32,
+    syncs: u64,
     runs: Vec<Range<u32>>,
     records: Vec<u8>,
     /// Where each record of the frame begins, behind the numbers of all.
@@ -126,6 +132,8 @@ impl<'a> Writer<'a> {
                 frames: 1,
                 records: 0,
             },
+            synced: 0,
+            syncs: 0,
             runs: Vec::new(),
             records: Vec::new(),
             starts: Vec::new(),
@@ -185,8 +193,19 @@ impl<'a> Writer<'a> {
         self.write(FrameKind::Kept, frame, records)?;
         self.runs.clear();
         self.starts.clear();
+        self.sync_some()?;
         // Reading is counted; writing costs as much again, and is less.
         meter.spend(0)
+    }
+
+    /// Syncs in small steps: a commit that is to be durable waits for what the disk was given before.
+    fn sync_some(&mut self) -> Result<(), Stop> {
+        if self.written.offset - self.synced >= SYNC_BYTES {
+            self.file.sync().map_err(damage::io("sync", self.path))?;
+            self.synced = self.written.offset;
+            self.syncs += 1;
+        }
+        Ok(())
     }
 
     fn write(&mut self, kind: FrameKind, mut frame: Vec<u8>, records: u32) -> Result<(), Stop> {
@@ -220,6 +239,7 @@ impl<'a> Writer<'a> {
         };
         Ok(Rewritten {
             length: self.written.offset,
+            syncs: self.syncs,
             sidecar: sidecar::encode_kept(self.header, self.written, self.kinds, &rows),
         })
     }
@@ -259,6 +279,8 @@ impl File for Sink {
     }
 }
 
+/// How much is written at most before it is synced.
+const SYNC_BYTES: u32 = 4 << 20;
 /// How large a frame of kept records becomes before the next one is begun.
 const FRAME_BYTES: usize = 1 << 20;
 const FRAME_RECORDS: usize = 1 << 20;

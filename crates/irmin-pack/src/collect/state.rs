@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use irmin_core::StoreError;
 
-use crate::collect::barrier::Barrier;
 use crate::collect::bits::Bits;
+use crate::collect::shared::Shared;
 use crate::layout::Layout;
 use crate::lock::lock;
 use crate::place::Place;
@@ -23,7 +23,7 @@ pub(crate) struct Collection {
     /// Whether the store says that it has version 2.
     is_version_2: Mutex<bool>,
     /// Present while objects are removed.
-    pub(crate) barrier: Mutex<Option<Barrier>>,
+    pub(crate) barrier: Shared,
     /// Held while the files of a segment are replaced. Taken before the writer's lock.
     pub(crate) replacing: Mutex<()>,
     recent: Mutex<Recent>,
@@ -109,7 +109,7 @@ pub(crate) struct Running<'a>(&'a Collection);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        *lock(&self.0.barrier) = None;
+        *self.0.barrier.last() = None;
         // Held meanwhile: the writer may just be about to make it version 2.
         let is_version_2 = lock(&self.0.is_version_2);
         self.0.is_checked.store(*is_version_2, Ordering::SeqCst);

@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
 use irmin_proto::v1;
 use irmin_proto::v1::objects_server::Objects;
 use irminsule::{IdPrefix, Stored};
@@ -187,12 +186,9 @@ fn fetch(
         &wants,
         &haves,
         NonZeroU32::new(message.depth),
-        &mut |object| {
-            batch.push(v1::StoredObject {
-                encoding: Bytes::copy_from_slice(object.bytes),
-                generation: object.generation,
-                cut: wire::cut(object.cut),
-            })
+        &mut |objects| {
+            let mut objects = objects.into_iter();
+            objects.try_for_each(|(_, object)| batch.push(stored(object)))
         },
     )?;
     batch.finish()

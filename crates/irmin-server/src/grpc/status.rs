@@ -18,7 +18,7 @@ fn failure(error: &ServiceError) -> Failure {
         retry_after: error.retry_after(),
         ..Failure::new(error.kind.name())
     };
-    if let Some(id) = error.missing {
+    if let Some(id) = &error.missing {
         failure = failure.fact("missing", id.to_string());
     }
     match &error.details {

@@ -112,11 +112,30 @@ impl Audit {
         let Some(config) = &self.config else { return };
         let is_refusal = matches!(
             failed,
-            Some(ErrorKind::PermissionDenied | ErrorKind::Unauthenticated | ErrorKind::RateLimited)
+            Some(ErrorKind::PermissionDenied | ErrorKind::Unauthenticated)
         );
-        if !(verb.is_write() || is_refusal || config.reads) {
-            return;
+        if verb.is_write() || is_refusal || config.reads {
+            self.write(config, caller, verb.name(), repo, branch, failed);
         }
+    }
+
+    /// Notes that nobody believed who somebody said to be.
+    pub fn note_stranger(&self, stranger: &Caller) {
+        if let Some(config) = &self.config {
+            let failed = Some(ErrorKind::Unauthenticated);
+            self.write(config, stranger, "authenticate", "", None, failed);
+        }
+    }
+
+    fn write(
+        &self,
+        config: &AuditConfig,
+        caller: &Caller,
+        verb: &'static str,
+        repo: &str,
+        branch: Option<&str>,
+        failed: Option<ErrorKind>,
+    ) {
         let line = Line {
             time: (self.clock)(),
             request: &caller.request_id,
@@ -126,7 +145,7 @@ impl Audit {
                 .map(super::access::Principal::as_str),
             peer: &caller.peer.text,
             via: caller.via.name(),
-            verb: verb.name(),
+            verb,
             repo,
             branch,
             outcome: failed.map_or("ok", ErrorKind::name),
@@ -206,7 +225,7 @@ mod tests {
         Caller::known(Some(ada), Transport::Grpc, peer).with_request_id("r1")
     }
 
-    fn lines(path: &std::path::Path) -> Vec<serde_json::Value> {
+    fn read_lines(path: &std::path::Path) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(path).unwrap();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -222,7 +241,7 @@ mod tests {
         audit.note(&caller(), Verb::Commit, "main", Some("ma\nin"), None);
         let denied = Some(ErrorKind::PermissionDenied);
         audit.note(&caller(), Verb::Get, "main", None, denied);
-        let lines = lines(&path);
+        let lines = read_lines(&path);
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0]["verb"], "commit");
         assert_eq!(lines[0]["branch"], "ma\nin");
@@ -235,7 +254,7 @@ mod tests {
         };
         let audit = Audit::open(Some(every), Arc::new(|| 8)).unwrap();
         audit.note(&caller(), Verb::Get, "main", None, None);
-        assert_eq!(super::tests::lines(&path).len(), 3);
+        assert_eq!(read_lines(&path).len(), 3);
     }
 
     #[test]
@@ -258,10 +277,10 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["audit.log", "audit.log.1", "audit.log.2"]);
-        let last = lines(&path).pop().unwrap();
+        let last = read_lines(&path).pop().unwrap();
         assert_eq!(last["repo"], "19");
-        let newest_of_older = lines(&dir.path().join("audit.log.1")).pop().unwrap();
-        let oldest_here = lines(&path)[0]["repo"]
+        let newest_of_older = read_lines(&dir.path().join("audit.log.1")).pop().unwrap();
+        let oldest_here = read_lines(&path)[0]["repo"]
             .as_str()
             .unwrap()
             .parse::<u32>()

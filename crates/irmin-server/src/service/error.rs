@@ -138,7 +138,7 @@ pub struct ServiceError {
     /// More, for programs.
     pub details: Details,
     /// An object that was not there: perhaps it was collected while it was looked for.
-    pub(crate) missing: Option<Id>,
+    pub(crate) missing: Option<Box<Id>>,
 }
 
 impl ServiceError {
@@ -201,7 +201,7 @@ impl From<Error> for ServiceError {
                 Self::new(ErrorKind::Conflict, message)
             }
             Error::Missing { id } => Self {
-                missing: Some(id),
+                missing: Some(Box::new(id)),
                 ..Self::new(ErrorKind::Corrupt, message)
             },
             error => Self::new(kind_of(error.kind()), message),
@@ -266,7 +266,7 @@ impl From<StoreError> for ServiceError {
             | StoreError::TooManyWriters { .. }
             | StoreError::Collecting { .. } => Self::unavailable(message, RETRY_STORE),
             StoreError::Dangling { id } => Self {
-                missing: Some(id),
+                missing: Some(Box::new(id)),
                 ..Self::invalid(message)
             },
             StoreError::Cut { .. } => Self::new(ErrorKind::Gone, message),

@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod error;
 mod hop;
+mod hub;
 mod limits;
 mod metrics;
 mod repos;
@@ -35,7 +36,7 @@ pub use repos::{Data, OpenRepo, Repos};
 pub use requests::{PRINCIPAL_HEADER, REQUEST_HEADER, REQUEST_KEY_BYTES_MAX, RequestKey};
 pub use scope::{
     Around, CommitOptions, Committed, Cursor, Expected, LogPage, LogRequest, MergeAnswer,
-    MergeRequest, NewObject, Page, Precondition, Scope, ScopedView, Settlement, Snapshot,
+    MergeRequest, NewObject, Outgoing, Page, Precondition, Scope, ScopedView, Settlement, Snapshot,
     Transaction, Write,
 };
 pub use server::{Config, Server};
@@ -45,3 +46,6 @@ pub use stream::{
 };
 pub use verb::{Needs, Verb};
 pub use watch::{NamesWatching, WatchOptions, Watched, Watching};
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,9 @@ pub enum Needs {
     Branch(Right),
     /// The right on the whole repository.
     Repo(Right),
+    /// The right to write the whole branch (if none is named, some branch), and to read the whole
+    /// repository: whoever brings objects by id can make a name lead to any of them.
+    Push,
     /// Admin of the server.
     Server,
 }
@@ -141,11 +144,10 @@ impl Verb {
             | Self::MergePreview => Needs::Some(Right::Read),
             Self::Commit | Self::Session | Self::WriteBlob => Needs::Some(Right::Write),
             Self::Fetch => Needs::Branch(Right::Read),
-            Self::Merge | Self::Branch | Self::Tag | Self::UpdateRefs => {
-                Needs::Branch(Right::Write)
-            }
+            Self::Merge | Self::Branch | Self::Tag => Needs::Branch(Right::Write),
             Self::Tree | Self::ReadObjects | Self::Stats => Needs::Repo(Right::Read),
-            Self::WriteObjects | Self::Sync => Needs::Repo(Right::Read),
+            Self::WriteObjects | Self::UpdateRefs => Needs::Push,
+            Self::Sync => Needs::Repo(Right::Read),
             Self::Collect | Self::Verify | Self::Backup => Needs::Repo(Right::Admin),
             Self::CreateRepo | Self::DropRepo => Needs::Repo(Right::Admin),
             Self::Tokens => Needs::Server,

@@ -17,7 +17,8 @@ fn get(path: &str) -> v1::GetRequest {
 
 #[tokio::test]
 async fn an_error_says_its_reason_to_programs() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let status = wire
         .contents()
         .get(get("a"))
@@ -48,7 +49,8 @@ async fn a_message_beyond_the_limit_is_refused_and_the_connection_goes_on() {
         request_bytes: 100_000,
         ..Limits::default()
     };
-    let wire = Served::with_limits(limits).await.wire().await;
+    let served = Served::with_limits(limits).await;
+    let wire = served.wire().await;
     let large = commit("main", vec![set("a", &"x".repeat(300_000))]);
     let status = wire
         .transactions()
@@ -65,7 +67,8 @@ async fn too_many_paths_are_refused() {
         paths: 3,
         ..Limits::default()
     };
-    let wire = Served::with_limits(limits).await.wire().await;
+    let served = Served::with_limits(limits).await;
+    let wire = served.wire().await;
     wire.set("a", "1").await;
     let mut request = get("a");
     request.paths = vec![bytes("a"); 4];

@@ -16,7 +16,8 @@ fn data(found: &v1::Found) -> Option<&[u8]> {
 
 #[tokio::test]
 async fn paths_are_looked_up_together_and_absence_is_an_answer() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     wire.set("a/b", "1").await;
     let request = v1::GetRequest {
         at: at(""),
@@ -52,7 +53,8 @@ async fn paths_are_looked_up_together_and_absence_is_an_answer() {
 
 #[tokio::test]
 async fn a_repository_without_a_commit_has_nothing_and_an_unknown_revision_is_an_error() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let mut request = v1::GetRequest {
         at: None,
         paths: vec![bytes("a")],
@@ -82,7 +84,8 @@ async fn a_repository_without_a_commit_has_nothing_and_an_unknown_revision_is_an
 
 #[tokio::test]
 async fn values_that_do_not_fit_into_an_answer_are_left_out_and_read_by_themselves() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let large = "x".repeat(2 << 20);
     for name in ["a", "b"] {
         wire.set(name, &large).await;
@@ -129,7 +132,8 @@ async fn values_that_do_not_fit_into_an_answer_are_left_out_and_read_by_themselv
 
 #[tokio::test]
 async fn a_directory_is_listed_by_pages() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let writes = (0..5)
         .map(|number| set(&format!("d/{number}"), "v"))
         .collect();
@@ -164,7 +168,8 @@ async fn a_directory_is_listed_by_pages() {
 
 #[tokio::test]
 async fn history_is_told_by_pages_of_one_head() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     for number in 0..5 {
         wire.set("a", &number.to_string()).await;
     }
@@ -214,7 +219,8 @@ async fn history_is_told_by_pages_of_one_head() {
 
 #[tokio::test]
 async fn what_differs_is_sent_and_each_value_has_a_commit_that_changed_it() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let first = wire.set("a", "1").await;
     wire.set("b", "2").await;
     let request = v1::DiffRequest {
@@ -260,7 +266,8 @@ async fn update(wire: &Wire, request: v1::UpdateRefsRequest) -> Outcome {
 
 #[tokio::test]
 async fn names_move_on_condition_and_a_retry_is_answered_as_the_first_was() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let commit = wire.set("a", "1").await.id;
     let lock = |key: &str, is_retry| v1::UpdateRefsRequest {
         edits: vec![v1::RefEdit {
@@ -316,7 +323,8 @@ async fn names_move_on_condition_and_a_retry_is_answered_as_the_first_was() {
 
 #[tokio::test]
 async fn repositories_are_made_listed_used_and_dropped() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let name = "other".to_owned();
     let create = v1::CreateRepositoryRequest { name: name.clone() };
     wire.repositories()

@@ -27,7 +27,8 @@ fn absent(path: &str) -> v1::Precondition {
 
 #[tokio::test]
 async fn all_is_written_or_nothing_when_a_precondition_fails() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let mut request = commit("main", vec![set("a", "1"), set("b", "2")]);
     request.preconditions = vec![absent("a")];
     assert!(matches!(
@@ -46,7 +47,8 @@ async fn all_is_written_or_nothing_when_a_precondition_fails() {
 
 #[tokio::test]
 async fn a_request_that_is_sent_again_is_done_once() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let mut request = commit("main", vec![set("a", "1")]);
     request.idempotency_key = "k1".to_owned();
     request.allow_empty = true;
@@ -69,7 +71,8 @@ async fn a_request_that_is_sent_again_is_done_once() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let bad = [
         commit("main", vec![set("a/../b", "1")]),
         commit("main", vec![v1::Write::default()]),
@@ -96,7 +99,8 @@ async fn what_makes_no_sense_is_refused() {
 
 #[tokio::test]
 async fn an_author_may_be_named_and_a_tree_grafted_and_removed() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let mut request = commit("main", vec![set("a/b", "1")]);
     request.info = Some(v1::CommitInfo {
         message: "by Ada".to_owned(),
@@ -169,7 +173,8 @@ fn upload(size: usize, key: &str) -> Vec<v1::WriteBlobRequest> {
 
 #[tokio::test]
 async fn a_value_of_any_size_is_sent_in_pieces_and_once() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let send = async |pieces| {
         let sent = wire
             .transactions()
@@ -197,7 +202,8 @@ async fn a_value_of_any_size_is_sent_in_pieces_and_once() {
 
 #[tokio::test]
 async fn half_of_a_value_is_no_value() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let mut pieces = upload(2, "");
     pieces[2].start = pieces[0].start.clone();
     let status = wire
@@ -250,7 +256,8 @@ async fn read_in(wire: &Wire, session: &bytes::Bytes, path: &str) -> v1::Session
 
 #[tokio::test]
 async fn a_session_sees_its_own_writes_alone_and_commits_them() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let session = begin(&wire).await;
     let request = v1::SessionWriteRequest {
         session: session.clone(),
@@ -289,7 +296,8 @@ async fn a_session_sees_its_own_writes_alone_and_commits_them() {
 
 #[tokio::test]
 async fn a_session_whose_reads_have_changed_is_told_so_and_one_that_is_aborted_is_gone() {
-    let wire = Served::open().await.wire().await;
+    let served = Served::open().await;
+    let wire = served.wire().await;
     let session = begin(&wire).await;
     read_in(&wire, &session, "a").await;
     let request = v1::SessionWriteRequest {

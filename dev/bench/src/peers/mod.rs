@@ -4,7 +4,7 @@
 mod git;
 mod irminsule;
 mod memory;
-mod pack;
+pub(crate) mod pack;
 #[cfg(feature = "redb")]
 mod redb;
 
@@ -265,6 +265,11 @@ impl Peer {
 
     pub(crate) const fn name(self) -> &'static str {
         self.name
+    }
+
+    /// Tells whether this is the engine itself, on a disk.
+    pub(crate) const fn is_pack(self) -> bool {
+        matches!(self.name.as_bytes(), b"pack")
     }
 
     pub(crate) const fn abilities(self) -> Abilities {

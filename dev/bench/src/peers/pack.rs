@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use irminsule::pack::{Options, PackStore};
 
@@ -9,6 +10,7 @@ use super::irminsule::Irminsule;
 use super::{Abilities, PACK, Peer, Store};
 use crate::Result;
 use crate::measure::Counters;
+use crate::slow_disk::SlowDisk;
 
 pub(crate) const PEER: Peer = Peer::new(
     PACK,
@@ -28,6 +30,15 @@ pub(crate) const PEER: Peer = Peer::new(
 
 fn create(dir: &Path) -> Result<Box<dyn Store>> {
     Ok(wrap(PackStore::create(dir, Options::default())?))
+}
+
+/// Makes a store on a disk whose syncs take so long.
+pub(crate) fn create_on_slow_disk(dir: &Path, sync_takes: Duration) -> Result<Box<dyn Store>> {
+    let options = Options {
+        files: Arc::new(SlowDisk(sync_takes)),
+        ..Options::default()
+    };
+    Ok(wrap(PackStore::create(dir, options)?))
 }
 
 fn open(dir: &Path) -> Result<Box<dyn Store>> {

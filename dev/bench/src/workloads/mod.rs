@@ -12,6 +12,7 @@ mod w9;
 mod wb;
 mod wc;
 mod wg;
+mod wg_bare;
 pub(crate) mod wh;
 pub(crate) mod wo;
 mod wr;
@@ -62,6 +63,8 @@ pub(crate) enum Workload {
     Wb256m,
     /// Threads that commit durably.
     Wc,
+    /// The same on disks whose syncs take 0.2 to 5 ms.
+    Wcs,
     /// Collection of half a store.
     Wg,
     /// Collection beside a thread that commits.
@@ -79,7 +82,7 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::W1n,
         Self::W1d,
         Self::W2,
@@ -96,6 +99,7 @@ impl Workload {
         Self::Wb1m,
         Self::Wb256m,
         Self::Wc,
+        Self::Wcs,
         Self::Wg,
         Self::Wgn,
         Self::Wgd,
@@ -123,6 +127,7 @@ impl Workload {
             Self::Wb1m => "Wb1m",
             Self::Wb256m => "Wb256m",
             Self::Wc => "Wc",
+            Self::Wcs => "Wcs",
             Self::Wg => "Wg",
             Self::Wgn => "Wgn",
             Self::Wgd => "Wgd",
@@ -148,6 +153,7 @@ impl Workload {
             Self::Wb1m => peer.keeps(1 << 20),
             Self::Wb256m => peer.keeps(256 << 20),
             Self::Wc => peer.can_sync_commits() && peer.has_committers(),
+            Self::Wcs => peer.is_pack(),
             Self::Wg | Self::Wgn | Self::Wgd | Self::Wgr | Self::Wh => {
                 peer.can_collect() && peer.has_files()
             }
@@ -184,6 +190,7 @@ impl Workload {
             | Self::Wb1m
             | Self::Wb256m
             | Self::Wc
+            | Self::Wcs
             | Self::Wh
             | Self::Wo => None,
             Self::Wg | Self::Wgn | Self::Wgd | Self::Wgr => Some(Base::Garbage),
@@ -212,6 +219,7 @@ impl Workload {
             Self::W9 => w9::run(peer, dir, sizes),
             Self::Wb1k | Self::Wb1m | Self::Wb256m => wb::run(peer, dir, self.blobs(sizes)),
             Self::Wc => wc::run(peer, dir, sizes),
+            Self::Wcs => wc::on_slow_disks(dir, sizes),
             Self::Wg => wg::run(peer, dir, sizes),
             Self::Wgn => wg::beside_writer(peer, dir, sizes, false),
             Self::Wgd => wg::beside_writer(peer, dir, sizes, true),

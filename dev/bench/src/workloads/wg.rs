@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{join_all, must_find};
+use super::{join_all, must_find, wg_bare};
 use crate::base::Base;
 use crate::latency::Latencies;
 use crate::measure::{Phase, allocated_bytes, thread_time, time, time_writes};
@@ -49,6 +49,10 @@ pub(super) fn beside_writer(
     sizes: &Sizes,
     durable: bool,
 ) -> Result<Vec<Phase>> {
+    let bare = match peer.is_pack() {
+        true => wg_bare::run(dir, sizes, durable)?,
+        false => Vec::new(),
+    };
     let store = Base::Garbage.open(peer, dir, sizes)?;
     let store = store.as_ref();
     let name = if durable {
@@ -58,7 +62,7 @@ pub(super) fn beside_writer(
     };
     // Each commit writes what was not there: one that changes nothing would be none.
     let numbers = AtomicU64::new(0);
-    beside(store, sizes, name, "commit", &|is_over| {
+    let mut phases = beside(store, sizes, name, "commit", &|is_over| {
         let mut committer = store.committer(&data::branch(0), durable)?;
         let mut watched = Watched::default();
         let cpu = thread_time()?;
@@ -70,7 +74,9 @@ pub(super) fn beside_writer(
         }
         watched.cpu = thread_time()? - cpu;
         Ok(watched)
-    })
+    })?;
+    phases.extend(bare);
+    Ok(phases)
 }
 
 /// Collects beside a thread that reads what stays, at each find the newest state of a branch.
@@ -97,9 +103,9 @@ pub(super) fn beside_reader(peer: Peer, dir: &Path, sizes: &Sizes) -> Result<Vec
 
 /// What a thread did until it was stopped.
 #[derive(Default)]
-struct Watched {
-    latencies: Latencies,
-    cpu: Duration,
+pub(super) struct Watched {
+    pub(super) latencies: Latencies,
+    pub(super) cpu: Duration,
 }
 
 /// Runs a thread's work for a while alone, and then as long as a collection takes.
@@ -129,7 +135,7 @@ fn beside(
     Ok(vec![alone, beside])
 }
 
-fn rest(pause: Duration) -> Result<()> {
+pub(super) fn rest(pause: Duration) -> Result<()> {
     let start = Instant::now();
     // Parking may end early.
     while let Some(left) = pause.checked_sub(start.elapsed()) {
@@ -139,7 +145,7 @@ fn rest(pause: Duration) -> Result<()> {
 }
 
 /// Runs the work as long as something else takes.
-fn watch(
+pub(super) fn watch(
     name: &str,
     what: &str,
     work: &(dyn Fn(&AtomicBool) -> Result<Watched> + Sync),

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn many_addresses_do_not_grow_the_table_without_bound() {
         let failures = Failures::new(1);
-        for number in 0..(3 * ADDRESSES_MAX as u32) {
+        for number in 0..50_000 {
             let address = IpAddr::V4(std::net::Ipv4Addr::from_bits(number));
             failures.note(Some(address), u64::from(number / 1000));
         }

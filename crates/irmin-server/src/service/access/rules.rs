@@ -175,15 +175,6 @@ impl Grants {
         Self(Granted::Rules(Arc::default()))
     }
 
-    /// Tells whether a right is granted on anything.
-    #[must_use]
-    pub fn anywhere(&self, right: Right) -> bool {
-        match &self.0 {
-            Granted::Everything => true,
-            Granted::Rules(rules) => rules.iter().any(|rule| rule.right >= right),
-        }
-    }
-
     /// Tells whether nothing is granted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -201,6 +192,17 @@ impl Grants {
                 .filter(|rule| rule.right >= right && rule.branch.matches(branch))
                 .map(|rule| rule.path.clone())
                 .collect(),
+        }
+    }
+
+    /// Tells whether a rule grants a right on all of some branch.
+    #[must_use]
+    pub fn on_some_branch(&self, right: Right) -> bool {
+        match &self.0 {
+            Granted::Everything => true,
+            Granted::Rules(rules) => rules
+                .iter()
+                .any(|rule| rule.right >= right && rule.path.is_root()),
         }
     }
 

@@ -4,17 +4,22 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
 use irminsule::sync::{self, CopyOptions, SyncError, Taker};
 use irminsule::{Hold, Id, Object, Stored, links_of};
 
 use super::Scope;
 use super::receive::is_commit;
+use super::visible::name_in_rules;
 use crate::service::access::Right;
 use crate::service::error::{ErrorKind, Result, ServiceError};
 use crate::service::verb::Verb;
 
 /// How many commits that a client has are looked at.
 const HAVES_MAX: usize = 1024;
+
+/// Takes objects on their way out, some at a time.
+pub type Outgoing<'a> = &'a mut (dyn FnMut(Vec<(Id, Stored)>) -> Result<()> + Send);
 
 /// How far to follow what objects point to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,8 +36,9 @@ impl Scope {
     /// is not known of them here is passed over, and at most 1,024 count. With `depth`, only so many
     /// commits of each line.
     ///
-    /// Memory: 50 bytes for each object that is given, or that is in a tree of the haves, the nodes of
-    /// which are read. Take [`run_long`](crate::service::Server::run_long).
+    /// Reads what is given, and what was replaced by it. Memory: 64 bytes for each object that one commit
+    /// adds; with `depth`, 50 for each that is given or in a tree of the haves, all nodes of which are
+    /// read. Take [`run_long`](crate::service::Server::run_long).
     ///
     /// # Errors
     /// [`ServiceError`] of kind `NotFound` for a commit that no branch or tag leads to which the caller
@@ -42,11 +48,13 @@ impl Scope {
         wants: &[Id],
         haves: &[Id],
         depth: Option<NonZeroU32>,
-        out: &mut (dyn FnMut(&Object<'_>) -> Result<()> + Send),
+        out: Outgoing<'_>,
     ) -> Result<()> {
-        self.begin(Verb::Fetch, None)?;
-        self.check_count("commits", wants.len() + haves.len(), self.limits().objects)?;
         let names = self.whole_names()?;
+        let first = names.first().map(|(name, _)| name.as_str());
+        let of_all = self.grants().on_repo(Right::Read);
+        self.begin(Verb::Fetch, first.filter(|_| !of_all))?;
+        self.check_count("commits", wants.len() + haves.len(), self.limits().objects)?;
         for &want in wants {
             if !self.is_led_to(want, &names)? {
                 let message = format!("no name that you may read all of leads to commit {want}");
@@ -60,19 +68,40 @@ impl Scope {
                 known.push(have);
             }
         }
+        match depth {
+            None => self.send_history(wants.to_vec(), known, out),
+            Some(depth) => self.give_shallow(wants, &known, depth, out),
+        }
+    }
+
+    /// Gives only so many commits of each line; the last ones are cut off from their parents.
+    fn give_shallow(
+        &self,
+        wants: &[Id],
+        haves: &[Id],
+        depth: NonZeroU32,
+        out: Outgoing<'_>,
+    ) -> Result<()> {
         let mut failed = None;
         let mut take = |object: &Object<'_>| {
-            out(object).map_err(|error| {
+            let stored = Stored {
+                bytes: Bytes::copy_from_slice(object.bytes),
+                links: Vec::new(),
+                generation: object.generation,
+                cut: object.cut,
+                region: None,
+            };
+            out(vec![(object.id, stored)]).map_err(|error| {
                 failed = Some(error);
                 SyncError::Cancelled
             })
         };
-        let taker: Taker<'_> = &mut take;
+        let (taker, options): (Taker<'_>, _) = (&mut take, CopyOptions { depth: Some(depth) });
         let given = sync::give(
             self.repo(),
             wants,
-            &known,
-            &CopyOptions { depth },
+            haves,
+            &options,
             taker,
             &mut |_| match self.check_time() {
                 Ok(()) => ControlFlow::Continue(()),
@@ -89,16 +118,18 @@ impl Scope {
         }
     }
 
-    /// Returns what the names point to that the caller may read all of.
-    fn whole_names(&self) -> Result<Vec<Id>> {
-        let names = self.visible().names("")?.into_iter();
-        let whole =
-            names.filter(|(name, _)| self.may(super::visible::name_in_rules(name), Right::Read));
-        Ok(whole.map(|(_, id)| id).collect())
+    /// Returns the names that the caller may read all of, as rules call them, with what they point to.
+    fn whole_names(&self) -> Result<Vec<(String, Id)>> {
+        let mut names = self.visible().names("")?;
+        for (name, _) in &mut names {
+            *name = name_in_rules(name).to_owned();
+        }
+        names.retain(|(name, _)| self.may(name, Right::Read));
+        Ok(names)
     }
 
-    fn is_led_to(&self, id: Id, heads: &[Id]) -> Result<bool> {
-        if heads.contains(&id) {
+    fn is_led_to(&self, id: Id, names: &[(String, Id)]) -> Result<bool> {
+        if names.iter().any(|(_, head)| *head == id) {
             return Ok(true);
         }
         if self.repo().commit(id)?.is_none() {
@@ -107,8 +138,8 @@ impl Scope {
         if self.grants().on_repo(Right::Read) {
             return Ok(true);
         }
-        for &head in heads {
-            if self.repo().history().is_ancestor(id, head)? {
+        for (_, head) in names {
+            if self.repo().history().is_ancestor(id, *head)? {
                 return Ok(true);
             }
         }

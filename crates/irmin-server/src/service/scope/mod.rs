@@ -1,6 +1,7 @@
 //! A repository as one caller may see it.
 
 mod admin;
+mod fetch;
 mod give;
 mod history;
 mod merge;
@@ -29,7 +30,7 @@ use super::repos::{OpenRepo, no_repo};
 use super::server::Server;
 use super::verb::{Needs, Verb};
 
-pub use give::Around;
+pub use give::{Around, Outgoing};
 pub use history::{LogPage, LogRequest};
 pub use merge::{MergeAnswer, MergeRequest, Settlement};
 pub use names::Expected;
@@ -184,8 +185,11 @@ impl Scope {
             }
             (Needs::Some(right), Some(name)) if !self.grants.on(name, right).is_empty() => Ok(()),
             (Needs::Branch(right), Some(name)) if self.may(name, right) => Ok(()),
-            (Needs::Some(right) | Needs::Branch(right), Some(name)) => {
-                Err(self.denied(format!("you may not {} on all of '{name}'", what(right))))
+            (Needs::Some(right), Some(name)) => {
+                Err(self.denied(format!("you may not {} '{name}'", what(right))))
+            }
+            (Needs::Branch(right), Some(name)) => {
+                Err(self.denied(format!("you may not {} all of '{name}'", what(right))))
             }
             (Needs::Some(right) | Needs::Branch(right) | Needs::Repo(right), _)
                 if self.grants.on_repo(right) =>
@@ -195,11 +199,25 @@ impl Scope {
             (Needs::Some(right) | Needs::Branch(right) | Needs::Repo(right), _) => {
                 let repo = self.repo.name();
                 let what = what(right);
-                Err(self.denied(format!("you may not {what} on all of repository '{repo}'")))
+                Err(self.denied(format!("you may not {what} all of repository '{repo}'")))
             }
+            (Needs::Push, name) if self.may_push(name) => Ok(()),
+            (Needs::Push, _) => Err(self.denied(
+                "bringing objects takes the right to write a whole branch, and to read all of the \
+                 repository"
+                    .to_owned(),
+            )),
             (Needs::Server, _) if self.server.access().is_server_admin(&self.caller) => Ok(()),
             (Needs::Server, _) => Err(self.denied("you do not administer this server".to_owned())),
         }
+    }
+
+    fn may_push(&self, name: Option<&str>) -> bool {
+        let writes = match name {
+            Some(name) => self.may(name, Right::Write),
+            None => self.grants.on_some_branch(Right::Write),
+        };
+        writes && self.grants.on_repo(Right::Read)
     }
 
     /// A refusal; who did not say who it is may do so.

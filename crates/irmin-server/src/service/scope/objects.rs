@@ -3,9 +3,9 @@
 use irminsule::{Durability, Id, IdPrefix, Key, RefEdit, RefOutcome, Stored};
 
 use super::Scope;
+use super::receive::is_commit;
 use super::visible::name_in_rules;
-use crate::service::access::Right;
-use crate::service::error::Result;
+use crate::service::error::{Result, ServiceError};
 use crate::service::requests::{Answer, Begun, RequestKey};
 use crate::service::verb::Verb;
 
@@ -77,12 +77,16 @@ impl Scope {
     ) -> Result<RefOutcome> {
         self.check_count("names", edits.len(), self.limits().paths)?;
         for edit in edits {
-            irminsule::RefName::new(edit.name.clone())?;
+            // Whoever spells a name in another way means another name, for rules and for the engine.
+            if irminsule::RefName::new(edit.name.clone())?.as_str() != edit.name {
+                let name = edit.name.escape_debug();
+                return Err(ServiceError::invalid(format!(
+                    "'{name}' is not a full name"
+                )));
+            }
             self.begin(Verb::UpdateRefs, Some(name_in_rules(&edit.name)))?;
         }
-        if !self.grants().on_repo(Right::Read) {
-            return Err(self.denied("you may not read all of the repository".to_owned()));
-        }
+        self.check_commits(edits)?;
         let running = match request.map(|key| self.begin_named(key)).transpose()? {
             Some(Begun::Known(Answer::Lost)) => return self.still_lost(edits),
             Some(Begun::Known(_)) => {
@@ -101,6 +105,28 @@ impl Scope {
             });
         }
         Ok(outcome)
+    }
+
+    /// Names lead to commits that are there. Not every engine says so itself.
+    fn check_commits(&self, edits: &[RefEdit]) -> Result<()> {
+        let ids: Vec<Id> = edits.iter().filter_map(|edit| edit.new).collect();
+        for (id, stored) in ids.iter().zip(self.read_objects(&ids)?) {
+            match stored {
+                Some(stored) if is_commit(&stored.bytes) => {}
+                Some(_) => {
+                    let message = format!("a name leads to a commit, and object {id} is none");
+                    return Err(ServiceError::invalid(message));
+                }
+                None => {
+                    let message = format!("commit {id} is not here; send it before");
+                    return Err(ServiceError {
+                        missing: Some(Box::new(*id)),
+                        ..ServiceError::invalid(message)
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn begin_named(&self, key: &RequestKey) -> Result<Begun<'_>> {

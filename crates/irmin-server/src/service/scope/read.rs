@@ -16,12 +16,21 @@ pub struct Page<T> {
 }
 
 /// Where a page begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor<T> {
     /// Behind this one; `None`: at the start.
     pub after: Option<T>,
     /// At most so many; the server's limit if that is less, or if it is 0.
     pub limit: usize,
+}
+
+impl<T> Default for Cursor<T> {
+    fn default() -> Self {
+        Self {
+            after: None,
+            limit: 0,
+        }
+    }
 }
 
 impl<T> Cursor<T> {
@@ -54,8 +63,7 @@ impl Scope {
     pub fn get_many(&self, at: &Snapshot, paths: &[Path]) -> Result<Vec<Option<Entry>>> {
         self.begin(Verb::Get, None)?;
         self.check_count("paths", paths.len(), self.limits().paths)?;
-        let tree = at.tree()?;
-        paths.iter().map(|path| Ok(tree.get(path)?)).collect()
+        paths.iter().map(|path| at.get(path)).collect()
     }
 
     /// Finds what a path leads to.
@@ -64,7 +72,7 @@ impl Scope {
     /// As [`get_many`](Self::get_many).
     pub fn get(&self, at: &Snapshot, path: &Path) -> Result<Option<Entry>> {
         self.begin(Verb::Get, None)?;
-        Ok(at.tree()?.get(path)?)
+        at.get(path)
     }
 
     /// Finds the value at a path: for reading its bytes with
@@ -75,7 +83,7 @@ impl Scope {
     /// directory.
     pub fn blob(&self, at: &Snapshot, path: &Path) -> Result<Blob> {
         self.begin(Verb::ReadBlob, None)?;
-        match at.tree()?.get(path)? {
+        match at.get(path)? {
             Some(Entry::Blob(blob)) => Ok(blob),
             Some(Entry::Tree(_)) => Err(irminsule::Error::NotABlob { path: path.clone() }.into()),
             None => Err(ServiceError::not_found(format!(
@@ -97,7 +105,7 @@ impl Scope {
     ) -> Result<Page<(Step, Entry)>> {
         self.begin(Verb::List, None)?;
         let count = page.count(self.limits().page);
-        let entries = match at.tree()?.get(path)? {
+        let entries = match at.get(path)? {
             None => Vec::new(),
             Some(Entry::Tree(tree)) => tree.list(page.after.as_ref(), count + 1)?,
             Some(Entry::Blob(_)) => {
@@ -143,6 +151,7 @@ impl Scope {
         path: &Path,
         page: &Cursor<Path>,
     ) -> Result<Page<Change>> {
+        self.begin(Verb::Diff, None)?;
         let mut changes = self.diff_all(from, to, path)?;
         if let Some(after) = &page.after {
             let start = changes.partition_point(|change| change.path <= *after);

@@ -236,8 +236,8 @@ pub(in crate::service) fn pass_on(
     kept: &mut Option<ServiceError>,
     error: ServiceError,
 ) -> irminsule::Error {
-    let passed = match error.missing {
-        Some(id) => irminsule::Error::Missing { id },
+    let passed = match &error.missing {
+        Some(id) => irminsule::Error::Missing { id: **id },
         None => irminsule::Error::NestedOutdated,
     };
     *kept = Some(error);

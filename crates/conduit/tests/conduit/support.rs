@@ -1,8 +1,8 @@
 //! What the tests share.
 
 use conduit::{
-    BoxFlow, ClientAuth, Context, Endpoint, Identity, ListenOptions, Listener, Pipes, TlsServer,
-    Trust,
+    BoxFlow, ClientAuth, Context, Endpoint, Error, Identity, ListenOptions, Listener, Pipes,
+    TlsServer, Trust,
 };
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair, SanType};
 
@@ -86,4 +86,10 @@ pub(crate) async fn pair(
     let at = listener.endpoints()[0].clone();
     let (client, server) = tokio::join!(context.connect(&at), listener.accept());
     (client.unwrap(), server.unwrap(), listener)
+}
+
+/// Listens with the default options.
+pub(crate) async fn listen(context: &Context, text: &str) -> Result<Listener, Error> {
+    let endpoint = text.parse().unwrap();
+    Listener::bind(context, &endpoint, ListenOptions::default()).await
 }

@@ -60,13 +60,13 @@ async fn bytes_and_ends_travel_both_ways() {
 
 #[tokio::test]
 async fn a_writer_waits_for_a_reader() {
+    let bytes = (0..=250).collect::<Vec<u8>>().repeat(MANY / 250);
     let authority = Authority::new("test");
     let dir = tempfile::tempdir().unwrap();
     for endpoint in endpoints(dir.path().to_str().unwrap(), "waits") {
         let context = context(&authority);
         let (mut client, mut server, _listener) =
             pair(&context, &endpoint, tls_options(&authority)).await;
-        let bytes: Vec<u8> = (0..=250).cycle().take(MANY).collect();
         let mut written = 0;
         tokio::time::pause();
         // With the clock paused, the time runs out as soon as nothing else can happen.
