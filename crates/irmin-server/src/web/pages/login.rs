@@ -43,7 +43,7 @@ pub(in crate::web) async fn log_in(
             bearer: Some(&shown),
             certificate: None,
         };
-        server.access().authenticate(&shown, Transport::Web, peer)
+        server.authenticate(&shown, Transport::Web, peer)
     });
     let broken = |error| {
         Err(ServiceError::new(
@@ -57,12 +57,9 @@ pub(in crate::web) async fn log_in(
             guard::log_in(&mut response, &token, form.is_https);
             response
         }
-        Err(error) if error.kind == ErrorKind::Unauthenticated => {
-            web.server.metrics().unauthenticated.add(1);
-            page(&visitor, &to, Some(&error))
-                .with_status(StatusCode::UNAUTHORIZED)
-                .draw(&visitor)
-        }
+        Err(error) if error.kind == ErrorKind::Unauthenticated => page(&visitor, &to, Some(&error))
+            .with_status(StatusCode::UNAUTHORIZED)
+            .draw(&visitor),
         Err(error) => failed(&visitor, &error),
     }
 }
