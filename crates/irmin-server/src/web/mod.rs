@@ -59,7 +59,6 @@ impl From<Page> for Reply {
 /// themselves: by a cookie, or as other requests say it.
 ///
 /// Must be called inside a tokio runtime: the figures of the page `stats` are taken now and then.
-#[must_use]
 pub(crate) fn routes(server: &Server) -> Router {
     let web = Web {
         server: server.clone(),

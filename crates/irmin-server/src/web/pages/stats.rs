@@ -13,7 +13,7 @@ use crate::web::parts::plot::{Plot, Scale};
 use crate::web::parts::{Seen, branches, first_branch, names_events};
 use crate::web::place::Place;
 use crate::web::samples::Sample;
-use crate::web::text::{count, size, time};
+use crate::web::text::{count, plural, size, time};
 use crate::web::{Reply, Web};
 
 /// How many commits are counted.
@@ -100,6 +100,12 @@ fn facts(stats: &StoreStats) -> Markup {
     html! {
         dl.facts {
             dt { "On disk" } dd { (size(stats.segment_bytes)) " in " (count(stats.segments)) " segments" }
+            dt { "Objects" }
+            dd {
+                (plural(stats.commits.objects, "commit", "commits")) ", "
+                (plural(stats.nodes.objects, "directory", "directories")) ", "
+                (plural(stats.blobs.objects, "large value", "large values"))
+            }
             dt { "Names" } dd { (count(stats.refs)) }
             dt { "Waiting in memory" } dd { (size(stats.pending_bytes)) }
             dt { "In the cache" } dd { (size(stats.cache_bytes)) }
@@ -161,15 +167,10 @@ fn kinds_plot(stats: &StoreStats) -> Plot<'static> {
     let kinds = [
         ("Commits", stats.commits),
         ("Directories", stats.nodes),
-        ("Values", stats.blobs),
+        ("Large values", stats.blobs),
         ("Chunk lists", stats.chunk_lists),
     ];
-    let values = kinds.map(|(name, kind)| {
-        (
-            format!("{name} ({})", count(kind.objects)),
-            float(kind.bytes),
-        )
-    });
+    let values = kinds.map(|(name, kind)| (name.to_owned(), float(kind.bytes)));
     Plot {
         title: "What takes the room",
         columns: ["Kind", "Bytes"],

@@ -47,7 +47,7 @@ impl Plot<'_> {
             let x = LEFT + number(index) * step + step * 0.1;
             (x, y(*value, top))
         });
-        self.framed(top, html! {
+        self.framed(top, true, html! {
             @for (x, y) in bars {
                 rect.bar-mark x=(short(x)) y=(short(y)) width=(short(step * 0.8)) height=(short(HEIGHT - BOTTOM - y)) {}
             }
@@ -76,7 +76,7 @@ impl Plot<'_> {
             short(LEFT),
             short(HEIGHT - BOTTOM)
         );
-        self.framed(top, html! {
+        self.framed(top, false, html! {
             @if points.len() > 1 {
                 path.area-mark d=(area) {}
                 path.line-mark d=(line) {}
@@ -99,7 +99,7 @@ impl Plot<'_> {
         }
     }
 
-    fn framed(&self, top: f64, marks: Markup) -> Markup {
+    fn framed(&self, top: f64, are_bars: bool, marks: Markup) -> Markup {
         html! {
             section.sheet {
                 div.head { h2 { (self.title) } }
@@ -114,7 +114,7 @@ impl Plot<'_> {
                                 text x=(LEFT - 6.0) y=(short(height + 4.0)) text-anchor="end" { ((self.write)(part * top)) }
                             }
                             (marks)
-                            (self.labels())
+                            (self.labels(are_bars))
                         }
                     }
                     (self.table())
@@ -123,13 +123,13 @@ impl Plot<'_> {
         }
     }
 
-    /// Draws what is written below: all labels if they are few, else the first and the last.
-    fn labels(&self) -> Markup {
+    /// Draws what is written below: all labels of bars if they are few, else the first and the last.
+    fn labels(&self, are_bars: bool) -> Markup {
         let y = HEIGHT - 6.0;
         let step = (WIDTH - LEFT - RIGHT) / number(self.values.len().max(1));
         let ends = self.values.first().zip(self.values.last());
         html! {
-            @if self.values.len() <= LABELS {
+            @if are_bars && self.values.len() <= LABELS {
                 @for (index, (label, _)) in self.values.iter().enumerate() {
                     text x=(short(LEFT + (number(index) + 0.5) * step)) y=(y) text-anchor="middle" { (label) }
                 }
