@@ -126,3 +126,26 @@ fn what_is_not_there_is_said_to_be_not_there() {
         );
     }
 }
+
+#[test]
+fn a_page_of_history_is_small_and_older_ones_stay_while_the_branch_goes_on() {
+    let site = Site::empty();
+    for number in 0..70 {
+        site.set("main", "count", &number.to_string());
+    }
+    let first = http::get(site.address, "/r/main/log/main").text();
+    assert_eq!(first.matches("<circle").count(), 60);
+    assert!(first.len() < 48 << 10, "{} bytes", first.len());
+    let link = first
+        .split("rel=\"next\"")
+        .next()
+        .unwrap()
+        .rsplit("href=\"")
+        .next()
+        .unwrap();
+    let link = link.split('"').next().unwrap();
+    site.set("main", "count", "more");
+    let second = http::get(site.address, link).text();
+    assert_eq!(second.matches("<circle").count(), 10);
+    println!("{} bytes for 60 commits", first.len());
+}
