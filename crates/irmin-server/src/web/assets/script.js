@@ -14,10 +14,14 @@
   // Replaces the parts of this page that have another content now. What has the focus keeps it, and
   // what somebody has typed into is left alone.
   const refresh = async () => {
+    for (const notice of document.querySelectorAll("[data-stale]")) notice.hidden = false;
+    const parts = document.querySelectorAll("[data-part]");
+    // A page with a form has none, and may be the answer to one: its address alone does not lead to it.
+    if (parts.length === 0) return;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok && answer.status !== 404) throw new Error(answer.statusText);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("[data-part]")) {
+    for (const part of parts) {
       const next = fresh.getElementById(part.id);
       if (!next || next.innerHTML === part.innerHTML || part.querySelector("[data-dirty]")) continue;
       const focus = document.activeElement;
@@ -29,7 +33,6 @@
       part.classList.add("changed");
       if (held) part.querySelector(held)?.focus();
     }
-    for (const notice of document.querySelectorAll("[data-stale]")) notice.hidden = false;
   };
 
   // One refresh at a time; what comes meanwhile asks for one more.

@@ -98,6 +98,10 @@ fn conflicts_are_settled_in_the_page() {
     site.set("main", "names/four", "x");
     browser.click("main form button.main");
     browser.see("One of the branches moved meanwhile");
+    // News reach also a page that is the answer to a form, which its address does not lead to.
+    browser.find("#live[data-state=on]");
+    site.here(|scope| scope.create_branch("other", &scope.must_have_head("main")?));
+    browser.find("[data-stale]:not([hidden])");
     assert_eq!(
         browser.run("return document.querySelector('#own-1').checked"),
         true
