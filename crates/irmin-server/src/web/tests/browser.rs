@@ -1,9 +1,10 @@
 //! Chromium, driven through WebDriver: just what these tests need of it.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -260,12 +261,16 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.call(
-                "DELETE",
-                &format!("/session/{}", self.session),
-                &Value::Null,
+        // Also after a failed test, and whatever comes of it: a driver that is killed leaves its
+        // browser behind.
+        if let Ok(mut stream) = TcpStream::connect(self.address) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
+            let (session, host) = (&self.session, self.address);
+            let _ = write!(
+                stream,
+                "DELETE /session/{session} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
             );
+            let _ = BufReader::new(stream).read_line(&mut String::new());
         }
         // It may have ended by itself; then there is nothing to end.
         let _ = self.driver.kill();
