@@ -8,3 +8,4 @@
 mod grpc;
 pub mod http;
 pub mod service;
+mod web;
