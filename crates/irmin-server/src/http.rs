@@ -18,8 +18,8 @@ use tonic::Status;
 pub use connection::{Connections, Who};
 pub use serve::serve;
 
-use crate::grpc;
 use crate::service::{Server, Transport};
+use crate::{grpc, rest};
 use front::Front;
 
 /// Returns the router of a server: all transports, behind what every request passes: it gets an id,
@@ -28,10 +28,12 @@ use front::Front;
 /// request's extensions.
 ///
 /// Must be called inside a tokio runtime.
-#[must_use]
 pub fn router(server: &Server) -> Router {
     // The other transports are merged here: behind the front, or beside it if anybody may come in.
-    let known = grpc::routes(server).fallback(nothing_here);
+    let known = Router::new()
+        .merge(grpc::routes(server))
+        .merge(rest::routes(server))
+        .fallback(nothing_here);
     let front = from_fn_with_state(Front::new(server), front::pass);
     Router::new()
         .merge(known.layer(front))
@@ -44,6 +46,7 @@ async fn nothing_here(request: Request) -> Response {
         Transport::Grpc => Status::unimplemented("there is no such call")
             .into_http::<Body>()
             .into_response(),
+        Transport::Rest => rest::nothing_here(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -7,4 +7,5 @@
 
 mod grpc;
 pub mod http;
+mod rest;
 pub mod service;
