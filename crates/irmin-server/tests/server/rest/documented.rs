@@ -46,7 +46,7 @@ fn is_time(word: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_commands_of_the_page_say_what_it_says() {
-    let page = include_str!("../../../../docs/rest.md");
+    let page = include_str!("../../../../../docs/rest.md");
     let served = Served::open("tcp://127.0.0.1:0").await;
     let dir = tempfile::tempdir().expect("a directory");
     let mut last = String::new();

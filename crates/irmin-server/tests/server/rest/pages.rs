@@ -32,13 +32,22 @@ async fn all(rest: &Rest, path: &str) -> Vec<Value> {
 #[tokio::test]
 async fn lists_logs_and_differences_come_whole_in_pages() {
     let rest = Rest::open();
-    for path in ["d/a", "d/b", "d/%ff", "d/c%20x", "d/e"] {
+    rest.set("d/a", "1").await;
+    rest.ask(
+        "PUT",
+        "/api/v1/repositories/main/branches/base",
+        &[],
+        r#"{"commit": "main"}"#,
+    )
+    .await
+    .expect(200);
+    for path in ["d/b", "d/%ff", "d/c%20x", "d/e"] {
         rest.set(path, "1").await;
     }
     for (path, field) in [
         ("/trees/main?path=d&limit=2", "name"),
         ("/log/main?limit=2&path=d", "id"),
-        ("/diff/main?from=main~4&limit=2", "path"),
+        ("/diff/main?from=base&limit=2", "path"),
     ] {
         let whole = path.replace("limit=2", "limit=100");
         let whole = rest.get(&whole).await.expect(200).json();

@@ -11,6 +11,7 @@ async fn what_is_hidden_is_not_there_and_what_may_not_be_written_is_forbidden() 
     let rules = vec![
         rule("admin", "**", "", Right::Admin),
         rule("eve", "main", "open", Right::Read),
+        rule("eve", "main", "mine", Right::Write),
     ];
     let rest = Rest::with_rules(dir.path(), rules);
     let (admin, eve) = (rest.principal("admin"), rest.principal("eve"));
