@@ -19,7 +19,7 @@ pub use connection::{Connections, Who};
 pub use serve::serve;
 
 use crate::service::{Server, Transport};
-use crate::{grpc, web};
+use crate::{grpc, rest, web};
 use front::Front;
 
 /// Returns the router of a server: all transports, behind what every request passes: it gets an id,
@@ -33,6 +33,7 @@ pub fn router(server: &Server) -> Router {
     let known = Router::new()
         .merge(grpc::routes(server))
         .merge(web::routes(server))
+        .merge(rest::routes(server))
         .fallback(nothing_here);
     let front = from_fn_with_state(Front::new(server), front::pass);
     Router::new()
@@ -47,6 +48,7 @@ async fn nothing_here(request: Request) -> Response {
             .into_http::<Body>()
             .into_response(),
         Transport::Web => web::nothing_here(),
+        Transport::Rest => rest::nothing_here(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }

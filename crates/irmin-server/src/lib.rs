@@ -7,5 +7,6 @@
 
 mod grpc;
 pub mod http;
+mod rest;
 pub mod service;
 mod web;

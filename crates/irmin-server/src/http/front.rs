@@ -159,6 +159,9 @@ fn refused(error: &ServiceError, via: Transport) -> Response {
             .into_http::<axum::body::Body>()
             .into_response();
     }
+    if via == Transport::Rest {
+        return crate::rest::refused(error);
+    }
     let status = StatusCode::from_u16(error.kind.http_status());
     let body = serde_json::json!({
         "error": { "kind": error.kind.name(), "message": error.message },

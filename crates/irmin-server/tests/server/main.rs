@@ -5,6 +5,7 @@ mod contents;
 mod draining;
 mod merges;
 mod objects;
+mod rest;
 mod support;
 mod transactions;
 mod watches;

@@ -45,7 +45,7 @@ impl<T> Cursor<T> {
 
 impl<T> Page<T> {
     /// Makes a page of what begins on it and may go on behind it.
-    pub(in crate::service) fn cut(mut items: Vec<T>, count: usize) -> Self {
+    pub(crate) fn cut(mut items: Vec<T>, count: usize) -> Self {
         let more = items.len() > count;
         items.truncate(count);
         Self { items, more }
