@@ -57,6 +57,7 @@ mod open;
 mod options;
 mod place;
 mod poison;
+mod prefix;
 mod queue;
 mod read;
 mod reader;

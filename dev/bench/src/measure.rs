@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -203,6 +204,15 @@ pub(crate) fn allocated_bytes(dir: &Path) -> Result<u64> {
         Ok(())
     })?;
     Ok(512 * blocks)
+}
+
+/// Lets time pass, at least so much.
+pub(crate) fn wait(time: Duration) {
+    let start = Instant::now();
+    // Parking may end early.
+    while let Some(left) = time.checked_sub(start.elapsed()) {
+        thread::park_timeout(left);
+    }
 }
 
 /// Makes the system forget what it keeps in memory of a directory's files.

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use irminsule::pack::{Background, File, Files, Map, OsFiles};
+
+use crate::measure::wait;
 
 /// The operating system's files; instead of a sync, a wait.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +56,7 @@ impl Files for SlowDisk {
     }
 
     fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
-        thread::sleep(self.0);
+        wait(self.0);
         Ok(())
     }
 
@@ -78,7 +79,7 @@ impl File for SlowFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        thread::sleep(self.sync_takes);
+        wait(self.sync_takes);
         Ok(())
     }
 

@@ -7,12 +7,12 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{join_all, must_find, wg_bare};
 use crate::base::Base;
 use crate::latency::Latencies;
-use crate::measure::{Phase, allocated_bytes, thread_time, time, time_writes};
+use crate::measure::{Phase, allocated_bytes, thread_time, time, time_writes, wait};
 use crate::peers::{Peer, Store};
 use crate::report::whole;
 use crate::sizes::Sizes;
@@ -136,11 +136,7 @@ fn beside(
 }
 
 pub(super) fn rest(pause: Duration) -> Result<()> {
-    let start = Instant::now();
-    // Parking may end early.
-    while let Some(left) = pause.checked_sub(start.elapsed()) {
-        thread::park_timeout(left);
-    }
+    wait(pause);
     Ok(())
 }
 
