@@ -1,7 +1,7 @@
 //! A branch: a name that moves from commit to commit.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
@@ -28,8 +28,25 @@ pub struct Branch {
 #[derive(Default)]
 pub(crate) struct BranchState {
     pub(crate) turns: Turns,
-    /// The newest head that was seen, with what is loaded of its tree.
-    head: RwLock<Option<Commit>>,
+    heads: RwLock<Heads>,
+}
+
+/// The commits that a branch's readers share, with what is loaded of their trees.
+#[derive(Default)]
+struct Heads {
+    /// The newest head that was seen.
+    seen: Option<Commit>,
+    /// The commit that the branch is being moved to. As soon as the engine has it, readers find it
+    /// here: one that loaded it instead would load its whole tree again, and so would all who come
+    /// after.
+    coming: Option<Commit>,
+}
+
+impl Heads {
+    fn with_id(&self, id: Id) -> Option<&Commit> {
+        let mut known = self.seen.iter().chain(&self.coming);
+        known.find(|commit| commit.id() == id)
+    }
 }
 
 /// What came of moving a branch.
@@ -44,8 +61,16 @@ pub enum Moved {
 impl BranchState {
     /// Lets go of what is loaded of the head's tree.
     pub(crate) fn unload(&self) {
-        let mut head = self.head.write().unwrap_or_else(PoisonError::into_inner);
-        *head = head.as_ref().map(Commit::unloaded);
+        let mut heads = self.heads_mut();
+        heads.seen = heads.seen.as_ref().map(Commit::unloaded);
+    }
+
+    fn heads(&self) -> RwLockReadGuard<'_, Heads> {
+        self.heads.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heads_mut(&self) -> RwLockWriteGuard<'_, Heads> {
+        self.heads.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,26 +119,17 @@ impl Branch {
             return Ok(None);
         };
         self.repo.bound_memory();
-        if let Some(head) = &*self
-            .state
-            .head
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            && head.id() == id
-        {
+        if let Some(head) = self.state.heads().with_id(id) {
             return Ok(Some(head.clone()));
         }
-        let head = self.repo.must_load(id)?;
-        self.remember(head.clone());
-        Ok(Some(head))
-    }
-
-    fn remember(&self, head: Commit) {
-        *self
-            .state
-            .head
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(head);
+        let loaded = self.repo.must_load(id)?;
+        let mut heads = self.state.heads_mut();
+        if let Some(head) = heads.with_id(id) {
+            // Somebody else was faster, and has more of the tree.
+            return Ok(Some(head.clone()));
+        }
+        heads.seen = Some(loaded.clone());
+        Ok(Some(loaded))
     }
 
     /// Returns the newest tree; empty if the branch does not exist.
@@ -238,9 +254,16 @@ impl Branch {
             expected,
             new: Some(to.id()),
         };
-        match self.repo.engine().compare_and_swap(&[edit], durability)? {
+        self.state.heads_mut().coming = Some(to.clone());
+        let outcome = self.repo.engine().compare_and_swap(&[edit], durability);
+        let mut heads = self.state.heads_mut();
+        let coming = heads.coming.take();
+        match outcome? {
             RefOutcome::Applied => {
-                self.remember(to.clone());
+                // What is dropped is dropped without the lock.
+                let before = heads.seen.replace(to.clone());
+                drop(heads);
+                drop((before, coming));
                 Ok(Moved::Done)
             }
             RefOutcome::Lost { current, .. } => Ok(Moved::Lost(current)),

@@ -329,6 +329,7 @@ impl Shard {
             .filter(|slot| slot.id == key.id)
             .or_else(|| self.slots.get(*self.index.get(&key.id)?)?.as_ref())?;
         Some(Stored {
+            region: None,
             bytes: slot.bytes.clone(),
             links: slot.links.to_vec(),
             generation: slot.generation,

@@ -3,8 +3,10 @@
 //! Two object-safe traits, synchronous and batch-first. An algorithm that visits many objects asks
 //! for many keys at a time, so that an engine far away costs one round trip a round.
 
+use std::collections::HashSet;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use crate::collect::{Collect, CollectProgress, CollectReport};
 use crate::signal::Hold;
 use crate::store_error::StoreError;
-use crate::{Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
+use crate::{CommitData, Id, IdPrefix, StoreStats, VerifyProgress, VerifyReport};
 
 /// What an object is. The second byte of every encoded object, after the format version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -191,6 +193,9 @@ pub struct Base<'a> {
 pub struct Stored {
     /// The canonical encoding. Its integrity was checked on the way from the disk.
     pub bytes: Bytes,
+    /// Larger bytes that `bytes` lies in and that are in memory anyway, such as a mapped file, if
+    /// there are: who keeps many objects may keep positions in them.
+    pub region: Option<Arc<Bytes>>,
     /// The locators of the objects it points to, in the order of its encoding; either empty (none
     /// is known) or one for each.
     pub links: Vec<Option<Locator>>,
@@ -242,6 +247,46 @@ pub trait ObjectStore: Send + Sync {
         self.get_many(&keys, &mut |position, stored| {
             out[start + position] = stored.is_some();
         })
+    }
+
+    /// Looks up commits and what came before them, at most `limit` but at least the given ones, and
+    /// calls `out` with each that was found, once, the nearest first. What cannot be read as a commit
+    /// has nothing before it.
+    ///
+    /// Costs what is provided here: one [`get_many`](Self::get_many) for each generation. An engine
+    /// that is far away does it in one round trip.
+    ///
+    /// # Errors
+    /// As [`get_many`](Self::get_many).
+    fn get_history(
+        &self,
+        from: &[Key],
+        limit: usize,
+        out: &mut dyn FnMut(Id, Stored),
+    ) -> Result<(), StoreError> {
+        let mut seen: HashSet<Id> = from.iter().map(|key| key.id).collect();
+        let mut level = from.to_vec();
+        let mut left = limit.saturating_sub(level.len());
+        while !level.is_empty() {
+            let mut parents = Vec::new();
+            self.get_many(&level, &mut |position, stored| {
+                let (Some(key), Some(stored)) = (level.get(position), stored) else {
+                    return;
+                };
+                if left > 0
+                    && !stored.cut.parents
+                    && let Ok(data) = CommitData::from_stored(&stored)
+                {
+                    parents.extend(data.parents);
+                }
+                out(key.id, stored);
+            })?;
+            parents.retain(|parent| seen.insert(parent.id));
+            parents.truncate(left);
+            left -= parents.len();
+            level = parents;
+        }
+        Ok(())
     }
 
     /// Returns the ids of stored *commits* that start with `prefix`, at most `limit`, in order.

@@ -34,6 +34,7 @@ pub(crate) struct Cached {
 impl Cached {
     pub(crate) fn stored(&self) -> Stored {
         Stored {
+            region: None,
             bytes: self.bytes.clone(),
             links: self.links.clone(),
             generation: self.generation,

@@ -1,5 +1,6 @@
 //! The bytes of a segment in memory, and reading ahead where that helps.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use crate::map::Map;
 #[derive(Debug)]
 pub(crate) struct Mapped {
     map: Map,
+    /// All its bytes, for whoever keeps many objects of them.
+    region: Arc<Bytes>,
     /// How many records were read.
     reads: AtomicU32,
     /// From how many on it is looked whether they wait.
@@ -30,12 +33,17 @@ impl Mapped {
         let pieces = map.bytes().len().div_ceil(PIECE_BYTES);
         let words = std::iter::repeat_with(AtomicU64::default).take(pieces.div_ceil(64));
         Self {
+            region: Arc::new(map.bytes().clone()),
             map,
             reads: AtomicU32::new(0),
             patience: AtomicU32::new(PATIENCE),
             pieces: AtomicU32::new(1),
             asked: words.collect(),
         }
+    }
+
+    pub(crate) fn region(&self) -> Arc<Bytes> {
+        Arc::clone(&self.region)
     }
 
     /// How many bytes are there.

@@ -1,5 +1,6 @@
 //! Finding and reading objects.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::stats::add;
 /// What a look into the tables gives.
 enum Found {
     /// The bytes of a record, or more, in the map of its segment, and where they are.
-    Mapped(Bytes, u32),
+    Mapped(Bytes, u32, Arc<Bytes>),
     /// The bytes of a record that waits to be written, and where they will be.
     Pending(Bytes, u32),
     Written(Arc<dyn File>, u32, u32),
@@ -36,7 +37,7 @@ impl Found {
     /// Has the processor fetch a record from memory: these loads wait for nothing but memory, so that
     /// those of several records wait together.
     fn touch(&self) {
-        if let Self::Mapped(bytes, _) = self {
+        if let Self::Mapped(bytes, ..) = self {
             let lines = bytes.iter().step_by(LINES_BYTES).take(LINES_MAX);
             black_box(lines.fold(0, |sum, byte| sum ^ byte));
         }
@@ -72,6 +73,7 @@ impl Log {
         places.sort_unstable();
         let epoch = self.cache.epoch();
         let mut found = Vec::with_capacity(TOGETHER);
+        let mut made = HashMap::new();
         for places in places.chunks(TOGETHER) {
             // Waiting for a record's first bytes costs as much as all else that is done for it: hence
             // for those of several at once.
@@ -80,7 +82,8 @@ impl Log {
             }
             found.iter().for_each(Found::touch);
             for (&(place, position), found) in places.iter().zip(found.drain(..)) {
-                let stored = match (self.take(place, found, epoch, false)?, keys.get(position)) {
+                let stored = self.take(place, found, epoch, Some(&mut made))?;
+                let stored = match (stored, keys.get(position)) {
                     (None, Some(key)) => self.get(&Key::from(key.id))?,
                     (stored, _) => stored,
                 };
@@ -253,26 +256,31 @@ impl Log {
     pub(crate) fn read(&self, place: Place) -> Result<Option<Stored>, StoreError> {
         let epoch = self.cache.epoch();
         let found = self.look(place)?;
-        self.take(place, found, epoch, true)
+        self.take(place, found, epoch, None)
     }
 
     /// Makes an object of what was found at a place since the cache's epoch.
     ///
-    /// Unless they are to be kept, objects that are made from others and lie in memory are not cached:
-    /// who asks for many keeps them, and would drive out what others come back to.
+    /// Of many that are asked for at once, objects that are made from others and lie in memory are not
+    /// cached: who asks for many keeps them, and would drive out what others come back to. They are `made`
+    /// from each other, for those of one line of history are often asked for together.
     fn take(
         &self,
         place: Place,
         found: Found,
         epoch: u64,
-        keeps: bool,
+        mut made: Option<&mut HashMap<Place, Arc<Whole>>>,
     ) -> Result<Option<Stored>, StoreError> {
         if matches!(found, Found::Written(..))
             && let Some(stored) = self.cache.get(place)
         {
             return Ok(Some(stored));
         }
-        let is_mapped = matches!(found, Found::Mapped(..));
+        let region = match &found {
+            Found::Mapped(_, _, region) => Some(Arc::clone(region)),
+            _ => None,
+        };
+        let is_mapped = region.is_some();
         let Some((bytes, offset)) = self.record(found, place)? else {
             return Ok(None);
         };
@@ -285,6 +293,7 @@ impl Log {
             let (links, length, payload) = (record.links, record.length, record.payload.len());
             return Ok(Some(Stored {
                 bytes: part(bytes, length - payload..length),
+                region,
                 links,
                 generation,
                 cut,
@@ -293,11 +302,16 @@ impl Log {
         if is_mapped && let Some(stored) = self.cache.get(place) {
             return Ok(Some(stored));
         }
-        let whole = self.make(Piece::new(record, &bytes, place, offset))?;
+        let piece = Piece::new(record, &bytes, place, offset);
+        let whole = self.make_with(piece, made.as_deref())?;
+        if let Some(made) = made.as_deref_mut() {
+            made.insert(place, Arc::clone(&whole));
+        }
         let whole = Arc::unwrap_or_clone(whole);
-        if is_mapped && !keeps {
+        if is_mapped && made.is_some() {
             return Ok(Some(Stored {
                 bytes: whole.bytes,
+                region: None,
                 links: whole.links,
                 generation,
                 cut,
@@ -321,8 +335,22 @@ impl Log {
 
     /// Makes the object of a record that was read.
     pub(crate) fn make(&self, piece: Piece) -> Result<Arc<Whole>, StoreError> {
-        let made = chain::make(piece, &mut |place| self.piece(place));
-        made.map_err(|unmade| unmade.at(&self.layout))
+        self.make_with(piece, None)
+    }
+
+    fn make_with(
+        &self,
+        piece: Piece,
+        made: Option<&HashMap<Place, Arc<Whole>>>,
+    ) -> Result<Arc<Whole>, StoreError> {
+        let whole = chain::make(
+            piece,
+            &mut |place| match made.and_then(|made| made.get(&place)) {
+                Some(whole) => Ok(Some(Piece::Whole(Arc::clone(whole)))),
+                None => self.piece(place),
+            },
+        );
+        whole.map_err(|unmade| unmade.at(&self.layout))
     }
 
     pub(crate) fn piece(&self, place: Place) -> Result<Option<Piece>, StoreError> {
@@ -351,7 +379,7 @@ impl Log {
     fn record(&self, found: Found, place: Place) -> Result<Option<(Bytes, u64)>, StoreError> {
         let (file, start, end) = match found {
             Found::Absent => return Ok(None),
-            Found::Mapped(bytes, start) | Found::Pending(bytes, start) => {
+            Found::Mapped(bytes, start, _) | Found::Pending(bytes, start) => {
                 return Ok(Some((bytes, u64::from(start))));
             }
             Found::Written(file, start, end) => (file, start, end),
@@ -412,7 +440,7 @@ impl Log {
             let path = self.layout.segment(place.segment);
             damage::Damage::ends(mapped.len() as u64, "a record").at(&path)
         })?;
-        Ok(Found::Mapped(bytes, start))
+        Ok(Found::Mapped(bytes, start, mapped.region()))
     }
 
     fn look_into_newest(&self, active: &Active, number: u32) -> Result<Newest, StoreError> {

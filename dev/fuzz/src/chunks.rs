@@ -40,6 +40,7 @@ pub(crate) fn run(bytes: &[u8]) {
         let real = FIXTURE.store.get(&(*id).into()).ok().flatten();
         let is_node = real.is_some() && *id != FIXTURE.list;
         let fake = || Stored {
+            region: None,
             cut: irmin_core::Cut::NONE,
             bytes: list.clone(),
             links: Vec::new(),

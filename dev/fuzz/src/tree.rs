@@ -40,6 +40,7 @@ fn tree(objects: &[Bytes], root: u8) -> Tree {
     let find = move |id: &Id| {
         let number = usize::from(id.as_bytes()[0]) % objects.len().max(1);
         objects.get(number).map(|bytes| Stored {
+            region: None,
             cut: irmin_core::Cut::NONE,
             bytes: bytes.clone(),
             links: Vec::new(),

@@ -76,3 +76,59 @@ fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
 pub(super) fn in_use(problem: &str) -> io::Error {
     io::Error::new(io::ErrorKind::AddrInUse, problem.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_owner_at_a_time_although_lock_files_come_and_go() {
+        const TURNS: u32 = 2_000;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let (is_owned, turns) = (AtomicBool::new(false), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while turns.load(Ordering::SeqCst) < TURNS {
+                        let Ok(lock) = PathLock::take(&path) else {
+                            std::thread::yield_now();
+                            continue;
+                        };
+                        assert!(!is_owned.swap(true, Ordering::SeqCst), "two owners");
+                        std::thread::yield_now();
+                        is_owned.store(false, Ordering::SeqCst);
+                        turns.fetch_add(1, Ordering::SeqCst);
+                        drop(lock);
+                    }
+                });
+            }
+        });
+        assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_removed_or_replaced_is_not_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let file = open(&path).unwrap();
+        assert!(is_same_file(&file, &path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_same_file(&file, &path).unwrap());
+        let _other = open(&path).unwrap();
+        assert!(!is_same_file(&file, &path).unwrap());
+    }
+
+    #[test]
+    fn a_lock_file_is_not_looked_for_behind_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("socket"), dir.path().join("victim"));
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("socket.lock")).unwrap();
+        let error = PathLock::take(&path).err().unwrap().to_string();
+        assert!(error.starts_with("its lock file /"), "{error}");
+        assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
+    }
+}

@@ -63,6 +63,7 @@ fn links_are_the_tree_then_the_parents_and_locators_come_back() {
 
     let place = crate::Locator(std::num::NonZeroU64::MIN);
     let stored = Stored {
+        region: None,
         cut: Cut::NONE,
         bytes: encoded.bytes,
         links: vec![None, Some(place), None],

@@ -92,6 +92,7 @@ impl ObjectStore for Objects {
     ) -> Result<(), StoreError> {
         for (position, key) in keys.iter().enumerate() {
             let found = self.objects.get(&key.id).map(|bytes| Stored {
+                region: None,
                 bytes: bytes.clone(),
                 links: Vec::new(),
                 generation: 0,

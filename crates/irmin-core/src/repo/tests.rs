@@ -1,3 +1,5 @@
+mod looking;
+
 use super::*;
 use crate::{FastForward, MemoryStore, Path};
 

@@ -6,19 +6,38 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
+use super::bases::{Bases, Errand, Near};
 use super::commits::{self, Missing};
 use super::error::SyncError;
 use super::object::{Role, Want};
+use super::order;
 use super::sink::{Parcel, Sink};
-use crate::store::Cut;
-use crate::{Id, ObjectStore, Stored};
+use crate::store::{Cut, Locator};
+use crate::{Id, Key, ObjectStore, Stored};
 
-/// How many objects are asked for at once.
-const ROUND_OBJECTS: usize = 256;
+/// How much is done at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// How many objects are asked for.
+    pub(super) objects: usize,
+    /// How many tasks are looked at for them.
+    pub(super) tasks: usize,
+    /// How many commits' trees are walked together.
+    pub(super) commits: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            objects: 1024,
+            tasks: 8192,
+            commits: 256,
+        }
+    }
+}
+
 /// About how many bytes are asked for at once.
 const ROUND_BYTES: u64 = 4 << 20;
-/// How many commits' trees are walked together.
-const GROUP_COMMITS: usize = 256;
 
 /// How much is copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,9 +75,13 @@ pub struct CopyProgress {
 /// it. `progress` is called after about every megabyte, and for each generation of commits that are
 /// found missing. Returns how far it came: all the way.
 ///
-/// Memory: about 300 bytes for each commit that the target lacks, 10 MB for what is known of the
-/// target, and the nodes on the way to those 256 objects that are read at once. Engine calls: one
-/// to either side for each generation of commits and for each 256 objects.
+/// A tree is compared with those of its commit's parents, where the target has them, so that nothing is
+/// asked or read of what they share; the target can store what differs as differences.
+///
+/// Memory: about 400 bytes for each commit that the target lacks, 20 MB for what is known of the
+/// target, and the nodes on the way to those 1024 objects that are read at once. Calls to either side: one
+/// for each window of commits (1, 4, 16 and so on up to 1024), and one for each 1024 objects of up to
+/// 256 commits.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -86,64 +109,122 @@ pub fn copy(
     options: &CopyOptions,
     progress: &mut dyn FnMut(CopyProgress) -> ControlFlow<()>,
 ) -> Result<CopyProgress, SyncError> {
-    copy_without(source, wants, target, options, &|_| Ok(false), progress)
+    Copy::new(source, target, Near::Target).run(wants, options, progress)
 }
 
-/// Copies as [`copy`] does, but for commits that are left out with all that they lead to.
-pub(super) fn copy_without(
-    source: &dyn ObjectStore,
-    wants: &[Id],
-    target: &dyn ObjectStore,
-    options: &CopyOptions,
-    is_left_out: &LeftOut<'_>,
-    progress: &mut dyn FnMut(CopyProgress) -> ControlFlow<()>,
-) -> Result<CopyProgress, SyncError> {
-    let mut sink = Sink::new(target, progress);
-    let mut missing = commits::find(source, &mut sink, wants, options.depth, is_left_out)?;
-    let mut walk = Walk {
-        source,
-        sink: &mut sink,
-        stack: Vec::new(),
-        in_flight: HashMap::new(),
-    };
-    let copied = missing
-        .chunks_mut(GROUP_COMMITS)
-        .try_for_each(|group| walk.group(group));
-    // What came before a failure is worth keeping: it was checked, and children came first.
-    let flushed = sink.flush();
-    copied.and(flushed)?;
-    Ok(sink.done)
+/// A copy from one store to another.
+pub(super) struct Copy<'a> {
+    source: &'a dyn ObjectStore,
+    target: &'a dyn ObjectStore,
+    near: Near,
+    is_left_out: &'a LeftOut<'a>,
+    limits: Limits,
+}
+
+impl<'a> Copy<'a> {
+    pub(super) fn new(
+        source: &'a dyn ObjectStore,
+        target: &'a dyn ObjectStore,
+        near: Near,
+    ) -> Self {
+        Self {
+            source,
+            target,
+            near,
+            is_left_out: &|_| Ok(false),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Leaves some commits out with all that they lead to.
+    pub(super) fn without(self, is_left_out: &'a LeftOut<'a>) -> Self {
+        Self {
+            is_left_out,
+            ..self
+        }
+    }
+
+    /// Does as much at once.
+    #[cfg(test)]
+    pub(super) fn with(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// See [`copy`].
+    pub(super) fn run(
+        &self,
+        wants: &[Id],
+        options: &CopyOptions,
+        progress: &mut dyn FnMut(CopyProgress) -> ControlFlow<()>,
+    ) -> Result<CopyProgress, SyncError> {
+        let (source, target) = (self.source, self.target);
+        let mut sink = Sink::new(target, progress);
+        let mut missing = commits::find(source, &mut sink, wants, options.depth, self.is_left_out)?;
+        order::sort(&mut missing, &mut sink, wants, self.limits.commits)?;
+        let mut walk = Walk {
+            source,
+            limits: self.limits,
+            sink: &mut sink,
+            bases: Bases::new(self.near, source, target),
+            stack: Vec::new(),
+            in_flight: HashMap::new(),
+        };
+        let copied = missing
+            .chunks_mut(self.limits.commits)
+            .try_for_each(|group| walk.group(group));
+        // What came before a failure is worth keeping: it was checked, and children came first.
+        let flushed = sink.flush();
+        copied.and(flushed)?;
+        Ok(sink.done)
+    }
 }
 
 /// A walk over trees, which stores each object after what it points to.
 struct Walk<'a, 'b> {
     source: &'a dyn ObjectStore,
+    limits: Limits,
     sink: &'a mut Sink<'b>,
+    bases: Bases<'a>,
     stack: Vec<Task>,
     /// Objects that were read, while what they point to is on its way.
     in_flight: HashMap<Id, Flying>,
 }
 
 enum Task {
-    Bring(Want),
+    Bring(Errand),
     Store(Id),
 }
 
+/// An object that was read, and is stored after what is still to be brought.
 struct Flying {
     role: Role,
     bytes: Bytes,
-    links: Vec<Want>,
+    links: Vec<Key>,
+    base: Option<(Locator, Bytes)>,
+    /// What is to be brought before it is stored.
+    errands: Vec<Errand>,
+}
+
+/// The objects that are asked for at once, and the tasks that come before and between.
+struct Round {
+    errands: Vec<Errand>,
+    /// What was taken from the stack, the last first; `None` stands for the next errand.
+    tasks: Vec<Option<Id>>,
 }
 
 impl Walk<'_, '_> {
     /// Copies commits whose parents are there or come before them.
     fn group(&mut self, group: &mut [Missing]) -> Result<(), SyncError> {
-        let with_contents = group.iter().rev().filter(|commit| !commit.cut.contents);
+        let with_contents = group.iter().rev().filter(|one| !one.cut.contents);
         let roots = with_contents.map(|commit| {
-            Task::Bring(Want {
+            let want = Want {
                 id: commit.tree.id,
                 locator: commit.tree.locator,
                 role: Role::Root,
+            };
+            Task::Bring(Errand {
+                want,
+                olds: commit.olds,
             })
         });
         self.stack.extend(roots);
@@ -152,6 +233,8 @@ impl Walk<'_, '_> {
         for commit in group {
             self.sink.push(commit.take_parcel())?;
         }
+        // Later commits are compared with these.
+        self.sink.flush()?;
         self.sink.tell()
     }
 
@@ -159,8 +242,9 @@ impl Walk<'_, '_> {
         while let Some(task) = self.stack.pop() {
             match task {
                 Task::Store(id) => self.store(id)?,
-                Task::Bring(want) => {
-                    let round = self.round(want);
+                Task::Bring(errand) => {
+                    self.stack.push(Task::Bring(errand));
+                    let round = self.round();
                     self.bring(round)?;
                 }
             }
@@ -168,69 +252,95 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Takes the objects to bring next from the stack.
-    fn round(&mut self, first: Want) -> Vec<Want> {
-        let (mut round, mut seen) = (Vec::new(), HashSet::new());
+    /// Takes the objects to bring next from the stack: those from the top on, whatever they belong to.
+    fn round(&mut self) -> Round {
+        let (mut errands, mut tasks) = (Vec::new(), Vec::new());
+        let mut seen = HashSet::new();
         let mut bytes = 0_u64;
-        let mut next = Some(first);
-        while let Some(want) = next {
-            if self.in_flight.contains_key(&want.id) {
+        let limits = self.limits;
+        while errands.len() < limits.objects && bytes < ROUND_BYTES && tasks.len() < limits.tasks {
+            match self.stack.pop() {
+                None => break,
+                Some(Task::Store(id)) => tasks.push(Some(id)),
+                Some(Task::Bring(Errand { want, .. }))
+                    if self.sink.knows(&want.id) || !seen.insert(want.id) => {}
                 // What asks for it now may be stored before what asked first.
-                self.lift(want.id);
-                break;
-            }
-            if !self.sink.knows(&want.id) && seen.insert(want.id) {
-                bytes = bytes.saturating_add(want.role.bytes());
-                round.push(want);
-            }
-            let is_full = round.len() >= ROUND_OBJECTS || bytes >= ROUND_BYTES;
-            next = if is_full { None } else { self.next_want() };
-        }
-        round
-    }
-
-    fn next_want(&mut self) -> Option<Want> {
-        match self.stack.pop() {
-            Some(Task::Bring(want)) => Some(want),
-            other => {
-                self.stack.extend(other);
-                None
+                Some(Task::Bring(Errand { want, .. })) if self.in_flight.contains_key(&want.id) => {
+                    self.lift(want.id);
+                }
+                Some(Task::Bring(errand)) => {
+                    bytes = bytes.saturating_add(errand.want.role.bytes());
+                    errands.push(errand);
+                    tasks.push(None);
+                }
             }
         }
+        Round { errands, tasks }
     }
 
-    /// Puts an object that is in flight on top of the stack, and what it points to above.
+    /// Puts an object that is in flight on top of the stack, and what it waits for above.
     fn lift(&mut self, id: Id) {
         if let Some(flying) = self.in_flight.get(&id) {
             self.stack.push(Task::Store(id));
-            self.stack
-                .extend(flying.links.iter().copied().map(Task::Bring));
+            let sink = &self.sink;
+            let errands = flying.errands.iter();
+            let errands = errands.filter(|errand| !sink.knows(&errand.want.id));
+            self.stack.extend(errands.copied().map(Task::Bring));
         }
     }
 
-    fn bring(&mut self, mut round: Vec<Want>) -> Result<(), SyncError> {
-        self.sink.retain_missing(&mut round, |want| want.id)?;
-        if round.is_empty() {
-            return Ok(());
+    /// Reads the objects of a round, and puts back what was taken from the stack, each with what it
+    /// points to in its place.
+    fn bring(&mut self, round: Round) -> Result<(), SyncError> {
+        let Round { errands, tasks } = round;
+        let ids: Vec<Id> = errands.iter().map(|errand| errand.want.id).collect();
+        let mut missing = errands;
+        self.sink
+            .retain_missing(&mut missing, |errand| errand.want.id)?;
+        let found = self.read(&missing)?;
+        self.bases.load(&missing)?;
+        for (errand, stored) in missing.iter().zip(found) {
+            self.take(errand, stored)?;
         }
-        let keys: Vec<_> = round.iter().map(Want::key).collect();
+        let mut ids = ids.into_iter().rev();
+        for task in tasks.into_iter().rev() {
+            match task {
+                Some(id) => self.stack.push(Task::Store(id)),
+                None => ids.next().into_iter().for_each(|id| self.lift(id)),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, errands: &[Errand]) -> Result<Vec<Option<Stored>>, SyncError> {
+        let keys: Vec<Key> = errands.iter().map(|errand| errand.want.key()).collect();
         let mut found: Vec<Option<Stored>> = vec![None; keys.len()];
-        self.source.get_many(&keys, &mut |position, stored| {
-            if let Some(slot) = found.get_mut(position) {
-                *slot = stored;
-            }
-        })?;
-        for (want, stored) in round.iter().zip(found) {
-            let (bytes, links) = want.check(stored)?;
-            let (id, role) = (want.id, want.role);
-            let flying = Flying { role, bytes, links };
-            if flying.links.is_empty() {
-                self.sink.push(flying.parcel(id))?;
-            } else {
-                self.in_flight.insert(id, flying);
-                self.lift(id);
-            }
+        if !keys.is_empty() {
+            self.source.get_many(&keys, &mut |position, stored| {
+                if let Some(slot) = found.get_mut(position) {
+                    *slot = stored;
+                }
+            })?;
         }
+        Ok(found)
+    }
+
+    /// Checks an object that came. It is stored at once if all that it points to is there.
+    fn take(&mut self, errand: &Errand, stored: Option<Stored>) -> Result<(), SyncError> {
+        let Want { id, role, .. } = errand.want;
+        let checked = errand.want.check(stored)?;
+        let compared = self.bases.compare(errand, &checked);
+        let flying = Flying {
+            role,
+            bytes: checked.bytes,
+            links: compared.links,
+            base: compared.base,
+            errands: compared.errands,
+        };
+        if flying.errands.is_empty() {
+            return self.sink.push(flying.parcel(id));
+        }
+        self.in_flight.insert(id, flying);
         Ok(())
     }
 
@@ -249,9 +359,10 @@ impl Flying {
             id,
             kind: self.role.kind(),
             bytes: self.bytes,
-            links: self.links.iter().map(|link| link.id).collect(),
+            links: self.links,
             generation: 0,
             cut: Cut::NONE,
+            base: self.base,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! that a transfer that fails shows nothing. A bundle file is a target when it is written and an
 //! engine when it is read.
 
+mod bases;
 mod bundle;
 mod commits;
 mod copy;
@@ -12,6 +13,7 @@ mod error;
 mod fetch;
 mod object;
 mod offer;
+mod order;
 mod pull;
 mod push;
 mod received;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::error::SyncError;
 use crate::codec::Reader;
-use crate::tree::{Dots, Target, chunk_list, outline};
+use crate::tree::{Dots, Outline, Target, chunk_list, outline};
 use crate::{Id, Key, Kind, Locator, Stored};
 
 /// Version and kind, before a value's bytes.
@@ -19,6 +19,16 @@ pub(super) struct Want {
     /// Where the source keeps it.
     pub(super) locator: Option<Locator>,
     pub(super) role: Role,
+}
+
+/// An object that is what it must be.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) bytes: Bytes,
+    /// What it points to.
+    pub(super) links: Vec<Want>,
+    /// Of a node.
+    pub(super) outline: Option<Outline>,
 }
 
 /// What an object of a tree must be.
@@ -80,22 +90,27 @@ impl Want {
         }
     }
 
-    /// Checks what came for it, and returns its bytes and what it points to.
-    pub(super) fn check(&self, stored: Option<Stored>) -> Result<(Bytes, Vec<Self>), SyncError> {
+    /// Checks what came for it.
+    pub(super) fn check(&self, stored: Option<Stored>) -> Result<Checked, SyncError> {
         let (id, what) = (self.id, self.role.name());
         let stored = stored.ok_or(SyncError::Missing { id, what })?;
         check_id(id, &stored.bytes)?;
-        let links = self.links(&stored)?;
-        Ok((stored.bytes, links))
+        let (links, outline) = self.links(&stored)?;
+        Ok(Checked {
+            bytes: stored.bytes,
+            links,
+            outline,
+        })
     }
 
     /// Checks that an object with the right id is what it must be, and returns what it points to.
-    pub(super) fn links(&self, stored: &Stored) -> Result<Vec<Self>, SyncError> {
+    pub(super) fn links(&self, stored: &Stored) -> Result<(Vec<Self>, Option<Outline>), SyncError> {
         let (id, what) = (self.id, self.role.name());
-        Ok(match self.role {
-            Role::Root | Role::Dir => self.node(stored, Some(0))?,
-            Role::Part { dots, .. } => self.node(stored, dots)?,
-            Role::Chunks { size } => self.chunks(stored, size)?,
+        let (mut links, mut outline) = (Vec::new(), None);
+        match self.role {
+            Role::Root | Role::Dir => (links, outline) = self.node(stored, Some(0))?,
+            Role::Part { dots, .. } => (links, outline) = self.node(stored, dots)?,
+            Role::Chunks { size } => links = self.chunks(stored, size)?,
             Role::Blob { size } | Role::Chunk { size } => {
                 let mut reader = Reader::new("value", &stored.bytes);
                 reader
@@ -104,12 +119,12 @@ impl Want {
                 if stored.bytes.len() as u64 != size.saturating_add(HEADER_BYTES) {
                     return Err(self.breaks("it has another size than what points to it says"));
                 }
-                Vec::new()
             }
-        })
+        }
+        Ok((links, outline))
     }
 
-    fn node(&self, stored: &Stored, dots: Dots) -> Result<Vec<Self>, SyncError> {
+    fn node(&self, stored: &Stored, dots: Dots) -> Result<(Vec<Self>, Option<Outline>), SyncError> {
         let (id, what) = (self.id, self.role.name());
         let outline =
             outline(stored, dots).map_err(|source| SyncError::Decode { id, what, source })?;
@@ -127,7 +142,8 @@ impl Want {
         }
         let locators = stored.links.iter().copied().chain(std::iter::repeat(None));
         let wants = outline.targets.iter().zip(locators);
-        Ok(wants.map(|(target, place)| want(target, place)).collect())
+        let wants = wants.map(|(target, place)| want(target, place)).collect();
+        Ok((wants, Some(outline)))
     }
 
     fn chunks(&self, stored: &Stored, size: u64) -> Result<Vec<Self>, SyncError> {

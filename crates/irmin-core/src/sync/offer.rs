@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use super::SyncError;
-use super::copy::{CopyOptions, CopyProgress, copy_without};
+use super::bases::Near;
+use super::copy::{Copy, CopyOptions, CopyProgress};
 use super::object::{Role, Want};
 use crate::repo::Repo;
 use crate::store::{Key, Object, ObjectStore, StoreId, Stored};
@@ -73,7 +74,8 @@ pub fn give(
         }
         Ok(false)
     };
-    let given = copy_without(source, wants, &offer, options, &is_left_out, progress);
+    let copy = Copy::new(source, &offer, Near::Source).without(&is_left_out);
+    let given = copy.run(wants, options, progress);
     let state = offer.state.into_inner();
     // What the taker said is more than what it can tell as a store.
     let failure = state.unwrap_or_else(PoisonError::into_inner).failure;
@@ -113,7 +115,7 @@ fn trees_of(source: &dyn ObjectStore, commits: &[Id]) -> Result<HashSet<Id>, Syn
             }
         })?;
         for (want, stored) in round.iter().zip(found) {
-            let (_, links) = want.check(stored)?;
+            let links = want.check(stored)?.links;
             let new = links.into_iter().filter(|link| ids.insert(link.id));
             pending.extend(new.filter(|link| link.role.has_links()));
         }

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::copy::{CopyOptions, CopyProgress, copy};
+use super::bases::Near;
+use super::copy::{Copy, CopyOptions, CopyProgress};
 use super::error::SyncError;
 use super::fetch::{RefMove, apply, check_names, hold_missing};
 use crate::Id;
@@ -130,7 +131,8 @@ impl Repo {
         let engine = self.engine().as_ref();
         let wants: Vec<Id> = moved.iter().filter_map(|one| one.new).collect();
         let _holds = hold_missing(engine, remote, &wants)?;
-        let copied = copy(engine, &wants, remote, &CopyOptions::default(), progress)?;
+        let copy = Copy::new(engine, remote, Near::Source);
+        let copied = copy.run(&wants, &CopyOptions::default(), progress)?;
         if let RefOutcome::Lost { name, current } = apply(remote, &moved)? {
             let found = current;
             return Ok(PushOutcome::Lost { name, found });

@@ -53,6 +53,7 @@ pub fn check_received(
         links: Vec::new(),
         generation: 0,
         cut: Cut::NONE,
+        region: None,
     };
     let (what, code) = ("an object", bytes.get(1).copied());
     let decode = |source| SyncError::Decode { id, what, source };
@@ -151,7 +152,7 @@ fn check_links(mut pending: Vec<Want>, store: &dyn ObjectStore) -> Result<(), Sy
         for (link, stored) in pending.iter().zip(read(store, &keys)?) {
             let (id, what) = (link.id, link.role.name());
             let stored = stored.ok_or(SyncError::Missing { id, what })?;
-            let below = link.links(&stored)?;
+            let (below, _) = link.links(&stored)?;
             let is_open = |role| matches!(role, Role::Part { dots: Some(_), .. });
             next.extend(below.into_iter().filter(|below| is_open(below.role)));
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::copy::CopyProgress;
 use super::error::SyncError;
-use crate::store::{Cut, Locator, Object};
+use crate::store::{Base, Cut, Locator, Object};
 use crate::{Id, Key, Kind, ObjectStore};
 
 /// From how many bytes, and how many objects on a batch is handed over.
@@ -33,9 +33,12 @@ pub(super) struct Parcel {
     pub(super) id: Id,
     pub(super) kind: Kind,
     pub(super) bytes: Bytes,
-    pub(super) links: Vec<Id>,
+    /// With the places that are known in the target.
+    pub(super) links: Vec<Key>,
     pub(super) generation: u32,
     pub(super) cut: Cut,
+    /// An object that the target has and that this one differs little from.
+    pub(super) base: Option<(Locator, Bytes)>,
 }
 
 impl<'a> Sink<'a> {
@@ -124,19 +127,23 @@ impl<'a> Sink<'a> {
         }
     }
 
-    fn keys(&self, ids: &[Id]) -> Vec<Key> {
-        let key = |&id: &Id| Key {
-            id,
-            locator: self.known.get(&id).copied().flatten(),
+    fn keys(&self, links: &[Key]) -> Vec<Key> {
+        let key = |link: &Key| Key {
+            id: link.id,
+            locator: link.locator.or_else(|| *self.known.get(&link.id)?),
         };
-        ids.iter().map(key).collect()
+        links.iter().map(key).collect()
     }
 }
 
 impl Parcel {
     fn object<'a>(&'a self, links: &'a [Key]) -> Object<'a> {
+        let base = self.base.as_ref();
         Object {
-            base: None,
+            base: base.map(|(locator, bytes)| Base {
+                locator: *locator,
+                bytes,
+            }),
             id: self.id,
             kind: self.kind,
             bytes: &self.bytes,

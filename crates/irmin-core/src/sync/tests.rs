@@ -2,8 +2,10 @@
 
 mod bundles;
 mod copies;
+mod costs;
 mod hostile;
 mod names;
+mod partial;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

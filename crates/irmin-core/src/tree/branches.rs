@@ -1,124 +1,160 @@
-//! What an inner node branches into.
+//! What an inner node branches into that was made or changed in memory.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::bucket::{Bucket, Sub, Value};
+use super::below::Child;
+use super::bucket::{Bucket, Value};
 use super::dir::WRONG_COUNT;
-use super::link::{Link, LinkMut, LinkRef, Place, Places, Store};
+use super::link::{Link, LinkRef, Place, Places, Store};
+use super::loaded::{Loaded, bits};
 use super::node::Node;
 use super::origin::Origin;
-use super::rows::BucketRef;
-use crate::Id;
-use crate::codec::{Reader, put_varint, varint_len};
+use crate::codec::varint_len;
 use crate::error::Result;
+use crate::short::Short;
+use crate::{Id, Locator};
 
 /// A half byte has so many values.
 pub(super) const BRANCHES: usize = 16;
 
-/// From so many changed children on, what is known of the others is taken from the encoding.
+/// From so many changed children on, a node that was stored is the base of its next version.
 const RENEWED_MIN: u32 = 4;
 
-/// What an inner node branches into.
+/// What an inner node branches into that was made or changed in memory: the node as it was when it
+/// was loaded, or stored a few changes ago, and the children that were changed since.
 ///
-/// Finding reads one of `nodes`, which lie in place, by half byte: in a tree that is larger than
-/// the processor's caches, each further piece of memory costs as much as all else that is done at
-/// a level. What is needed less often (ids, places, numbers of entries) stays in the encoding that
-/// the node was loaded from.
+/// A commit makes a new version of each node on its way. To copy all children would touch the
+/// count of each, which lies elsewhere in memory, and to drop the version before would do so again.
 #[derive(Clone, Debug)]
 pub(crate) struct Branches {
+    /// The half bytes that all names below share, from where the node starts.
+    pub(super) prefix: Short,
     /// Bit n: there is a child for the half byte n.
-    bitmap: u16,
+    pub(super) bitmap: u16,
+    /// Bit n: the child for the half byte n was made or changed.
+    pub(super) changed: u16,
     /// The number of entries below.
     len: u64,
     /// The entry whose name ends here: a bucket with one, unnamed, entry.
-    terminal: Option<Box<Bucket>>,
-    /// Tells of the children that were not changed since the node was loaded or last stored.
-    links: Option<Arc<Links>>,
-    /// Bit n: the child for the half byte n was made or changed since.
-    changed: u16,
-    /// Unless the node is as it was loaded.
-    origin: Option<Box<Origin>>,
-    nodes: [OnceLock<Node>; BRANCHES],
-}
-
-/// The children of an inner node as it was when it was loaded or last stored: its encoding, and
-/// their places.
-#[derive(Debug)]
-pub(crate) struct Links {
-    pub(super) bytes: Bytes,
-    pub(super) bitmap: u16,
-    /// Where the children's numbers of entries and ids begin.
-    pub(super) lens_at: usize,
-    pub(super) ids_at: usize,
-    pub(super) places: Places,
-    /// How many places come before those of the children.
-    pub(super) places_before: usize,
-}
-
-/// The names that go on with one half byte.
-#[derive(Clone, Copy)]
-pub(super) struct Child<'a> {
-    pub(super) branch: u8,
-    /// The number of entries below.
-    pub(super) len: u64,
-    pub(super) link: LinkRef<'a>,
+    pub(super) terminal: Option<Box<Bucket>>,
+    /// Has the children that were not changed.
+    pub(super) base: Option<Arc<Loaded>>,
+    /// Those that were, in order.
+    own: Vec<Node>,
+    pub(super) origin: Box<Origin>,
 }
 
 impl Branches {
     /// Makes those of a new node, without entries.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(prefix: &[u8]) -> Self {
         Self {
+            prefix: Short::new(prefix),
             bitmap: 0,
+            changed: 0,
             len: 0,
             terminal: None,
-            links: None,
-            changed: 0,
-            origin: Some(Box::default()),
-            nodes: Default::default(),
+            base: None,
+            own: Vec::new(),
+            origin: Box::default(),
         }
     }
 
-    /// Makes those of a loaded node with so many entries.
-    pub(super) fn loaded(len: u64, terminal: Bucket, links: Links) -> Self {
+    /// Makes those of a node that is about to be changed for the first time since it was loaded.
+    pub(super) fn changed(base: Arc<Loaded>, place: Option<Place>) -> Self {
         Self {
-            bitmap: links.bitmap,
-            len,
-            terminal: (terminal.len() > 0).then(|| Box::new(terminal)),
-            links: Some(Arc::new(links)),
+            prefix: base.prefix.clone(),
+            bitmap: base.bitmap,
             changed: 0,
-            origin: None,
+            len: base.len,
+            terminal: base.terminal.clone(),
+            own: Vec::with_capacity(1),
+            origin: Origin::changed(None, place, Some(&base.bytes)),
+            base: Some(base),
+        }
+    }
+
+    /// Makes those of a node's next version.
+    pub(super) fn successor(&self) -> Self {
+        let renewed = self.renewed().map(Arc::new);
+        let (changed, own) = match renewed {
+            Some(_) => (0, Vec::with_capacity(1)),
+            None => {
+                let mut own = Vec::with_capacity(self.own.len() + 1);
+                own.extend(self.own.iter().cloned());
+                (self.changed, own)
+            }
+        };
+        Self {
+            prefix: self.prefix.clone(),
+            bitmap: self.bitmap,
+            changed,
+            len: self.len,
+            terminal: self.terminal.clone(),
+            base: renewed.or_else(|| self.base.clone()),
+            own,
+            origin: self.origin.successor(None),
+        }
+    }
+
+    /// Notes that the node is about to be changed.
+    pub(super) fn will_change(&mut self) {
+        if let Some(renewed) = self.renewed() {
+            self.base = Some(Arc::new(renewed));
+            self.own.clear();
+            self.changed = 0;
+        }
+        let origin = std::mem::take(&mut self.origin);
+        self.origin = Origin::changed(Some(origin), None, None);
+    }
+
+    /// After the node was stored and when several children were changed, returns it as a base.
+    fn renewed(&self) -> Option<Loaded> {
+        if self.changed.count_ones() < RENEWED_MIN {
+            return None;
+        }
+        let (store, bytes) = self.origin.encoding()?;
+        let locator = |branch| {
+            let (_, place) = self.child(branch)?.place()?;
+            (place.store == store).then_some(place.locator)
+        };
+        let locators = bits(self.bitmap).map(locator);
+        let locators = locators.collect::<Option<Vec<Option<Locator>>>>()?;
+        let lens = self.lens();
+        let lens = bits(self.bitmap).map(|branch| varint_len(lens[usize::from(branch)]));
+        let ids_at = bytes.len() - locators.len() * Id::BYTES;
+        let renewed = Loaded {
+            prefix: self.prefix.clone(),
             nodes: Default::default(),
+            bytes: bytes.clone(),
+            bitmap: self.bitmap,
+            len: self.len,
+            terminal: self.terminal.clone(),
+            lens_at: ids_at - lens.sum::<usize>(),
+            ids_at,
+            places: Places { store, locators },
+            places_before: 0,
+        };
+        for branch in bits(self.bitmap) {
+            if let Some(node) = self.loaded_child(branch) {
+                let _first = renewed.nodes[usize::from(branch)].set(node.clone());
+            }
         }
+        Some(renewed)
     }
 
-    /// Returns which half bytes have a child: bit n is the half byte n.
-    pub(super) const fn bitmap(&self) -> u16 {
-        self.bitmap
-    }
-
-    /// Returns the encoding that the node was loaded from, if it is as it was.
-    pub(super) fn encoding(&self) -> Option<&Bytes> {
-        match (&self.origin, &self.links) {
-            (None, Some(links)) => Some(&links.bytes),
-            _ => None,
-        }
+    /// Returns a prefix that does not lie beside the pointer to the node.
+    #[cold]
+    pub(super) fn long_prefix(&self) -> &[u8] {
+        &self.prefix
     }
 
     pub(super) const fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) fn terminal(&self) -> BucketRef<'_> {
-        static NONE: Bucket = Bucket::empty();
-        self.terminal.as_deref().unwrap_or(&NONE).by_ref()
-    }
-
-    /// Returns the encoding of the entry whose name ends here, or of its absence.
-    pub(super) fn terminal_payload(&self) -> Bytes {
-        let terminal = self.terminal.as_ref().map(|bucket| bucket.encode());
-        terminal.map_or(Bytes::from_static(&[0]), |bytes| Bucket::payload(&bytes))
+    /// Notes that a child has more or fewer entries.
+    pub(super) fn set_len(&mut self, len: u64) {
+        self.len = len;
     }
 
     /// Puts or replaces the entry whose name ends here; tells whether it is new.
@@ -140,111 +176,39 @@ impl Branches {
         self.terminal.as_mut()?.dir_mut(b"")
     }
 
-    pub(super) const fn origin(&self) -> Option<&Origin> {
-        match &self.origin {
-            Some(origin) => Some(origin),
-            None => None,
-        }
-    }
-
-    /// Notes that the node is about to be changed; `place` is where it is stored if it has no
-    /// origin.
-    pub(super) fn will_change(&mut self, place: Option<Place>) {
-        self.renew_links();
-        let bytes = self.links.as_ref().map(|links| &links.bytes);
-        self.origin = Some(Origin::changed(self.origin.take(), place, bytes));
-    }
-
-    /// After the node was stored, has its encoding tell of the children. Whoever stores it the next
-    /// time then looks at those only that were changed in between: each of the others would be two
-    /// fetches from memory. Done for every few children: it costs about as much as four of them.
-    fn renew_links(&mut self) {
-        if self.changed.count_ones() < RENEWED_MIN {
-            return;
-        }
-        let stored = self.origin.as_ref().and_then(|origin| origin.encoding());
-        let Some((store, bytes)) = stored else { return };
-        let places = self
-            .branches()
-            .map(|branch| self.link(branch).place())
-            .map(|known| known.filter(|(_, place)| place.store == store))
-            .map(|known| known.map(|(_, place)| place.locator));
-        let Some(locators) = places.collect::<Option<Vec<_>>>() else {
-            return;
-        };
-        let lens = self.children().map(|child| varint_len(child.len));
-        let ids_at = bytes.len() - self.children_len() * Id::BYTES;
-        self.links = Some(Arc::new(Links {
-            bitmap: self.bitmap,
-            lens_at: ids_at - lens.sum::<usize>(),
-            ids_at,
-            bytes: bytes.clone(),
-            places: Places { store, locators },
-            places_before: 0,
-        }));
-        self.changed = 0;
-    }
-
-    /// Visits the half bytes that have a child, in order.
-    pub(super) fn branches(&self) -> impl Iterator<Item = u8> + use<> {
-        bits(self.bitmap)
-    }
-
-    pub(super) const fn children_len(&self) -> usize {
-        self.bitmap.count_ones() as usize
-    }
-
-    /// Visits the children, in order.
-    pub(super) fn children(&self) -> impl Iterator<Item = Child<'_>> {
-        let lens = self.lens();
-        let child = move |branch| {
-            let link = self.link(branch);
-            let len = lens[usize::from(branch)];
-            Child { branch, len, link }
-        };
-        self.branches().map(child)
-    }
-
     /// Returns the numbers of entries of the children, by half byte.
-    fn lens(&self) -> [u64; BRANCHES] {
-        let mut lens = self
-            .links
-            .as_ref()
-            .map(|links| links.lens())
-            .unwrap_or_default();
-        for branch in bits(self.changed & self.bitmap) {
-            if let Some(node) = self.loaded_child(branch) {
-                lens[usize::from(branch)] = node.len();
-            }
+    pub(super) fn lens(&self) -> [u64; BRANCHES] {
+        let base = self.base.as_ref();
+        let mut lens = base.map(|base| base.lens()).unwrap_or_default();
+        for (branch, node) in bits(self.changed).zip(&self.own) {
+            lens[usize::from(branch)] = node.len();
         }
         lens
     }
 
-    #[inline]
-    fn link(&self, branch: u8) -> LinkRef<'_> {
-        let node = &self.nodes[usize::from(branch % 16)];
-        LinkRef::child(node, self.links_of(branch), branch)
+    /// Returns where among the changed children one is, or would be.
+    const fn index(&self, branch: u8) -> usize {
+        (self.changed & ((1 << branch) - 1)).count_ones() as usize
     }
 
-    /// Returns what tells of a child, unless it was made or changed.
-    #[inline]
-    fn links_of(&self, branch: u8) -> Option<&Links> {
-        match self.changed & (1 << branch) {
-            0 => self.links.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// Returns the child's node, if it is loaded. Touches nothing but its slot.
+    /// Returns the child's node, if it is loaded.
     #[inline]
     pub(super) fn loaded_child(&self, branch: u8) -> Option<&Node> {
-        self.nodes[usize::from(branch % 16)].get()
+        match self.changed & (1 << branch) {
+            0 if self.bitmap & (1 << branch) == 0 => None,
+            0 => self.base.as_ref()?.nodes[usize::from(branch % 16)].get(),
+            _ => self.own.get(self.index(branch)),
+        }
     }
 
     /// Returns the child for a half byte.
     #[inline]
     pub(super) fn child(&self, branch: u8) -> Option<LinkRef<'_>> {
-        (self.bitmap & (1 << branch) != 0).then(|| self.link(branch))
+        match self.changed & (1 << branch) {
+            0 if self.bitmap & (1 << branch) == 0 => None,
+            0 => Some(self.base.as_ref()?.link(branch)),
+            _ => self.own.get(self.index(branch)).map(LinkRef::own),
+        }
     }
 
     /// Returns the child for a half byte, for changing it.
@@ -252,139 +216,82 @@ impl Branches {
         let Some(link) = self.child(branch) else {
             return Ok(None);
         };
-        let node = link.node(store)?;
-        let links = self.links_of(branch);
-        if links.is_some_and(|links| links.len_of(branch) != node.len()) {
-            return Err(link.damaged(WRONG_COUNT));
+        let index = self.index(branch);
+        let mut place = None;
+        if let (0, Some(base)) = (self.changed & (1 << branch), &self.base) {
+            let node = link.node(store)?;
+            if base.lens()[usize::from(branch)] != node.len() {
+                return Err(link.damaged(WRONG_COUNT));
+            }
+            place = Some(base.place(branch));
+            self.own.insert(index, node.clone());
+            self.changed |= 1 << branch;
         }
-        let was_changed = self.changed & (1 << branch) != 0;
-        self.changed |= 1 << branch;
-        let links = self.links.as_deref().filter(|_| !was_changed);
-        let node = &mut self.nodes[usize::from(branch)];
-        LinkMut::child(node, links, branch)
-            .node_mut(store)
-            .map(Some)
+        let node = self.own.get_mut(index);
+        Ok(node.map(|node| node.changing(place)))
     }
 
     /// Adds a child where there is none: a new node.
     pub(super) fn add_child(&mut self, branch: u8, node: Node) {
         debug_assert!(self.bitmap & (1 << branch) == 0 && node.origin().is_some());
+        self.len += node.len();
+        self.own.insert(self.index(branch), node);
         self.bitmap |= 1 << branch;
         self.changed |= 1 << branch;
-        self.len += node.len();
-        self.nodes[usize::from(branch)] = OnceLock::from(node);
+    }
+
+    pub(super) fn remove_child(&mut self, branch: u8) {
+        if self.changed & (1 << branch) != 0 {
+            self.own.remove(self.index(branch));
+        }
+        self.bitmap &= !(1 << branch);
+        self.changed &= !(1 << branch);
     }
 
     /// Puts children of other nodes into the places of own ones, loaded or not.
     pub(super) fn replace_children<'a>(&mut self, others: impl Iterator<Item = Child<'a>>) {
         let mut lens = self.lens();
-        let mut places: [_; BRANCHES] =
-            std::array::from_fn(|branch| self.link(u8::try_from(branch).ok()?).place());
-        for Child { branch, len, link } in others {
-            let branch = usize::from(branch);
-            self.len = self.len - lens[branch] + len;
-            lens[branch] = len;
-            places[branch] = link.place();
-            self.nodes[branch] = link
-                .loaded()
-                .cloned()
-                .map_or_else(OnceLock::new, OnceLock::from);
+        let mut links: [Option<LinkRef<'_>>; BRANCHES] =
+            std::array::from_fn(|branch| self.child(u8::try_from(branch).ok()?));
+        let mut len = self.len;
+        for other in others {
+            let branch = usize::from(other.branch);
+            len = len - lens[branch] + other.len;
+            lens[branch] = other.len;
+            links[branch] = Some(other.link);
         }
-        self.links = Some(Arc::new(Links::of(self.bitmap, &lens, &places)));
-        // What no store has yet knows its id itself, once it has one.
-        let unknown = bits(self.bitmap).filter(|branch| places[usize::from(*branch)].is_none());
-        self.changed = unknown.fold(0, |changed, branch| changed | 1 << branch);
-    }
-
-    pub(super) fn remove_child(&mut self, branch: u8) {
-        self.bitmap &= !(1 << branch);
-        self.nodes[usize::from(branch)].take();
-    }
-
-    /// Notes that a child has more or fewer entries.
-    pub(super) fn set_len(&mut self, len: u64) {
-        self.len = len;
-    }
-
-    pub(super) fn take_children(&mut self) -> impl Iterator<Item = Node> {
-        self.bitmap = 0;
-        self.nodes.iter_mut().filter_map(OnceLock::take)
-    }
-
-    pub(super) fn take_terminal_subs(&mut self) -> Vec<Sub> {
-        self.terminal
-            .as_mut()
-            .map(|bucket| bucket.take_subs())
-            .unwrap_or_default()
-    }
-}
-
-impl Links {
-    /// Tells of children that are told of by several nodes.
-    fn of(bitmap: u16, lens: &[u64; BRANCHES], known: &[Option<(Id, Place)>; BRANCHES]) -> Self {
-        let mut bytes = Vec::with_capacity(bitmap.count_ones() as usize * (3 + Id::BYTES));
-        bits(bitmap).for_each(|branch| put_varint(&mut bytes, lens[usize::from(branch)]));
-        let ids_at = bytes.len();
-        let mut stores = known.iter().flatten().map(|(_, place)| place.store);
-        let store = stores
-            .next()
-            .filter(|&first| stores.all(|store| store == first));
-        let mut places = Places::unknown();
-        for branch in bits(bitmap) {
-            // A child that was made in memory knows better.
-            let (id, place) = known[usize::from(branch)].unzip();
-            bytes.extend_from_slice(id.unwrap_or(Id::NULL).as_bytes());
-            places
-                .locators
-                .push(store.and(place).and_then(|place| place.locator));
-        }
-        places.store = store.unwrap_or(places.store);
-        Self {
-            bytes: bytes.into(),
-            bitmap,
-            lens_at: 0,
-            ids_at,
-            places,
-            places_before: 0,
-        }
-    }
-
-    /// Returns how many children come before the one for a half byte.
-    const fn rank(&self, branch: u8) -> usize {
-        (self.bitmap & ((1 << branch) - 1)).count_ones() as usize
-    }
-
-    pub(super) fn id(&self, branch: u8) -> Option<Id> {
-        self.id_bytes(branch).map(|bytes| Id::from_bytes(*bytes))
-    }
-
-    #[inline]
-    pub(super) fn id_bytes(&self, branch: u8) -> Option<&[u8; Id::BYTES]> {
-        let at = self.ids_at + self.rank(branch) * Id::BYTES;
-        self.bytes.get(at..)?.first_chunk()
-    }
-
-    pub(super) fn place(&self, branch: u8) -> Place {
-        self.places.get(self.places_before + self.rank(branch))
-    }
-
-    /// Returns the numbers of entries of the children, by half byte.
-    fn lens(&self) -> [u64; BRANCHES] {
-        let mut lens = [0; BRANCHES];
-        let mut reader = Reader::new("node", self.bytes.get(self.lens_at..).unwrap_or_default());
+        let places = links.map(|link| link?.place());
+        let base = Loaded::of(self.bitmap, &lens, &places);
+        let (mut changed, mut own) = (0, Vec::new());
         for branch in bits(self.bitmap) {
-            // They were checked when the node was decoded.
-            lens[usize::from(branch)] = reader.varint().unwrap_or_default();
+            let index = usize::from(branch);
+            let Some(node) = links[index].and_then(LinkRef::loaded) else {
+                continue;
+            };
+            if places[index].is_some() {
+                let _first = base.nodes[index].set(node.clone());
+            } else {
+                // What no store has yet knows its id itself, once it has one.
+                own.push(node.clone());
+                changed |= 1 << branch;
+            }
         }
-        lens
+        self.base = Some(Arc::new(base));
+        (self.own, self.changed, self.len) = (own, changed, len);
     }
 
-    fn len_of(&self, branch: u8) -> u64 {
-        self.lens()[usize::from(branch)]
+    /// Takes the nodes that nothing else points to.
+    pub(super) fn take_nodes(&mut self, into: &mut Vec<Node>) {
+        if into.capacity() == 0 {
+            *into = std::mem::take(&mut self.own);
+        } else {
+            into.append(&mut self.own);
+        }
+        if let Some(mut base) = self.base.take().and_then(Arc::into_inner) {
+            base.take_nodes(into);
+        }
+        if let Some(bucket) = &mut self.terminal {
+            bucket.take_nodes(into);
+        }
     }
-}
-
-/// Visits the half bytes whose bits are set, in order.
-pub(super) fn bits(bitmap: u16) -> impl Iterator<Item = u8> {
-    (0..16).filter(move |branch| bitmap & (1 << branch) != 0)
 }

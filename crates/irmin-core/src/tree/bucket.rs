@@ -144,6 +144,29 @@ impl Bucket {
         self.origin = Some(Origin::changed(origin, place, own));
     }
 
+    /// Returns the bucket's next version, which is about to be changed. See
+    /// [`will_change`](Self::will_change).
+    pub(super) fn successor(&self, place: Option<Place>) -> Self {
+        let changes_again = matches!(&self.origin, Some(origin) if origin.place().is_none());
+        let (bytes, origin) = if changes_again {
+            let origin = self.origin.as_ref().map(|origin| origin.successor(None));
+            (self.bytes.clone(), origin)
+        } else {
+            let bytes = self.bytes.to_shared();
+            let origin = match &self.origin {
+                Some(origin) => origin.successor(Some(&bytes)),
+                None => Origin::changed(None, place, Some(&bytes)),
+            };
+            (Run::Shared(bytes), Some(origin))
+        };
+        Self {
+            bytes,
+            subs: self.subs.clone(),
+            origin,
+            changes_again,
+        }
+    }
+
     /// Visits the entries in order.
     pub(super) fn slots(&self) -> Slots<'_> {
         self.by_ref().slots()

@@ -115,7 +115,7 @@ impl Cursor {
         };
         self.name
             .truncate(self.stack.last().map_or(0, |frame| frame.position));
-        self.name.extend(&inner.prefix);
+        self.name.extend(inner.prefix);
         self.name.push(child.branch);
         if child.link.loaded().is_none() {
             // A reader in order will want the buckets beside it: fetch them in the same round.
@@ -156,7 +156,7 @@ impl Cursor {
                 Seen::Inner(inner) if next == 0 => {
                     if let Some(slot) = inner.terminal().slots().next() {
                         self.name.truncate(frame.position);
-                        self.name.extend(&inner.prefix);
+                        self.name.extend(inner.prefix);
                         return Ok(Some((self.name.whole_bytes().to_vec(), slot.to_value())));
                     }
                 }
@@ -178,7 +178,7 @@ enum Skip {
     Until(usize, bool),
 }
 
-fn skip(inner: &Inner, after: &[u8], position: usize) -> Skip {
+fn skip(inner: Inner<'_>, after: &[u8], position: usize) -> Skip {
     let end = nibbles(after);
     for (index, &shared) in inner.prefix.iter().enumerate() {
         let at = position + index;

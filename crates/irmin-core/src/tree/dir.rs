@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use super::below::Child;
+use super::branches::Branches;
 use super::bucket::{BUCKET_ENTRIES_MAX, Bucket, Value};
 use super::inner::{Inner, Turn};
 use super::link::{Link, LinkRef, Store, load_all};
@@ -14,7 +16,6 @@ use super::node::{Node, Seen, SeenMut};
 use super::rows::{BucketRef, Slot};
 use crate::STEP_BYTES_MAX;
 use crate::error::Result;
-use crate::short::Short;
 
 /// What is wrong with a stored node that has not as many entries as its parent counts.
 pub(super) const WRONG_COUNT: &str = "another number of entries than the node above says";
@@ -64,10 +65,10 @@ pub(super) fn dir_mut<'a>(
             SeenMut::Bucket(bucket) => return Ok(bucket.dir_mut(&name[position / 2..])),
             SeenMut::Inner(inner) => inner,
         };
-        match inner.turn(name, position) {
+        match inner.see().turn(name, position) {
             Turn::Apart(_) => return Ok(None),
-            Turn::Terminal => return Ok(inner.below_mut().terminal_dir_mut()),
-            Turn::Child(branch, next) => match inner.below_mut().child_mut(branch, store)? {
+            Turn::Terminal => return Ok(inner.below.terminal_dir_mut()),
+            Turn::Child(branch, next) => match inner.below.child_mut(branch, store)? {
                 Some(child) => (node, position) = (child, next),
                 None => return Ok(None),
             },
@@ -92,31 +93,30 @@ fn put_at(
         SeenMut::Bucket(bucket) => {
             let is_new = bucket.put(&name[position / 2..], value);
             if bucket.len() > BUCKET_ENTRIES_MAX {
-                *node = branch_out(bucket, position).into();
+                *node = branch_out(bucket, position);
             }
             return Ok(is_new);
         }
         SeenMut::Inner(inner) => inner,
     };
-    match inner.turn(name, position) {
-        Turn::Terminal => Ok(inner.below_mut().put_terminal(value)),
+    match inner.see().turn(name, position) {
+        Turn::Terminal => Ok(inner.below.put_terminal(value)),
         Turn::Child(branch, next) => {
-            let Some(child) = inner.child(branch) else {
-                let below = inner.below_mut();
-                below.add_child(branch, lone(name, next, value));
+            let Some(child) = inner.below.child(branch) else {
+                inner.below.add_child(branch, lone(name, next, value));
                 return Ok(true);
             };
             check_full_bucket(child, store, name, next)?;
-            let below = inner.below_mut();
-            let Some(child) = below.child_mut(branch, store)? else {
+            let Some(child) = inner.below.child_mut(branch, store)? else {
                 return Ok(false);
             };
             let is_new = put_at(child, store, name, next, value)?;
-            below.set_len(below.len() + u64::from(is_new));
+            let len = inner.below.len() + u64::from(is_new);
+            inner.below.set_len(len);
             Ok(is_new)
         }
         Turn::Apart(shared) => {
-            split_prefix(inner, shared);
+            split_prefix(node, shared);
             put_at(node, store, name, position, value)
         }
     }
@@ -150,16 +150,20 @@ fn lone(name: &[u8], position: usize, value: Value) -> Node {
 }
 
 /// Puts a node with the first `shared` half bytes of the prefix above an inner node.
-fn split_prefix(inner: &mut Inner, shared: usize) {
-    let mut lower = std::mem::replace(inner, Inner::new(&[]));
-    inner.prefix = Short::new(&lower.prefix[..shared]);
-    let branch = lower.prefix[shared];
-    lower.prefix = Short::new(&lower.prefix[shared + 1..]);
-    inner.below_mut().add_child(branch, lower.into());
+fn split_prefix(node: &mut Node, shared: usize) {
+    let mut lower = std::mem::replace(node, Node::inner(&[]));
+    let (SeenMut::Inner(mut upper), SeenMut::Inner(mut inner)) = (node.see_mut(), lower.see_mut())
+    else {
+        return;
+    };
+    let prefix = inner.see().prefix.to_vec();
+    upper.set_prefix(&prefix[..shared]);
+    inner.set_prefix(&prefix[shared + 1..]);
+    upper.below.add_child(prefix[shared], lower);
 }
 
 /// Makes an inner node of a bucket that has grown too large.
-fn branch_out(bucket: &Bucket, position: usize) -> Inner {
+fn branch_out(bucket: &Bucket, position: usize) -> Node {
     let slots: Vec<_> = bucket.slots().collect();
     // Suffixes start with the byte that holds `position`.
     let odd = position % 2;
@@ -167,8 +171,7 @@ fn branch_out(bucket: &Bucket, position: usize) -> Inner {
     let shared = common(first, last, odd);
     let at = odd + shared;
     let prefix: Vec<_> = (odd..at).map(|index| nibble(first, index)).collect();
-    let mut inner = Inner::new(&prefix);
-    let below = inner.below_mut();
+    let mut below = Branches::new(&prefix);
     let (terminal, longer) = slots.split_at(usize::from(first.len() * 2 == at));
     for slot in terminal {
         below.put_terminal(slot.to_value());
@@ -179,7 +182,7 @@ fn branch_out(bucket: &Bucket, position: usize) -> Inner {
         let child = Bucket::from_values(group.iter().map(|s| (&s.suffix[cut..], s.to_value())));
         below.add_child(nibble(group[0].suffix, at), child.into());
     }
-    inner
+    below.into()
 }
 
 /// Removes an entry that is there; what remains takes the shape that it would have had anyway.
@@ -196,33 +199,38 @@ fn remove_at(node: &mut Node, store: &Store, name: &[u8], position: usize) -> Re
         }
         SeenMut::Inner(inner) => inner,
     };
-    match inner.turn(name, position) {
-        Turn::Terminal => inner.below_mut().remove_terminal(),
+    match inner.see().turn(name, position) {
+        Turn::Terminal => inner.below.remove_terminal(),
         Turn::Child(branch, next) => {
-            let below = inner.below_mut();
-            if let Some(child) = below.child_mut(branch, store)? {
+            if let Some(child) = inner.below.child_mut(branch, store)? {
                 let before = child.len();
                 remove_at(child, store, name, next)?;
                 let after = child.len();
                 if after == 0 {
-                    below.remove_child(branch);
+                    inner.below.remove_child(branch);
                 }
-                below.set_len(below.len() - before + after);
+                inner.below.set_len(inner.below.len() - before + after);
             }
         }
         Turn::Apart(_) => {}
     }
-    if inner.len() <= BUCKET_ENTRIES_MAX as u64 {
-        *node = gather(inner, store, name, position)?.into();
-    } else if inner.terminal().len() == 0 && inner.children_len() == 1 {
-        merge_only_child(inner, store)?;
+    let left = inner.see();
+    if left.len() <= BUCKET_ENTRIES_MAX as u64 {
+        *node = gather(left, store, name, position)?.into();
+    } else if left.terminal().len() == 0 && left.children_len() == 1 {
+        merge_only_child(node, store)?;
     }
     Ok(())
 }
 
 /// Makes one bucket of an inner node that has become small. Its children are buckets; `name` leads
 /// through the node.
-pub(super) fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize) -> Result<Bucket> {
+pub(super) fn gather(
+    inner: Inner<'_>,
+    store: &Store,
+    name: &[u8],
+    position: usize,
+) -> Result<Bucket> {
     let links: Vec<_> = inner.children().map(|child| child.link).collect();
     load_all(store, &links)?;
     let at = position + inner.prefix.len();
@@ -253,22 +261,24 @@ pub(super) fn gather(inner: &Inner, store: &Store, name: &[u8], position: usize)
 }
 
 /// Joins an inner node that no longer branches with the inner node below it.
-fn merge_only_child(inner: &mut Inner, store: &Store) -> Result<()> {
-    let Some((branch, child)) = inner
-        .children()
-        .next()
-        .map(|child| (child.branch, child.link))
-    else {
+fn merge_only_child(node: &mut Node, store: &Store) -> Result<()> {
+    let SeenMut::Inner(inner) = node.see_mut() else {
         return Ok(());
     };
-    if let Seen::Bucket(_) = child.node(store)?.see() {
-        return Err(child.damaged(WRONG_COUNT));
+    let Some(Child { branch, link, .. }) = inner.see().children().next() else {
+        return Ok(());
+    };
+    if let Seen::Bucket(_) = link.node(store)?.see() {
+        return Err(link.damaged(WRONG_COUNT));
     }
-    if let Some(Node::Inner(lower)) = inner.below_mut().child_mut(branch, store)? {
-        let mut lower = std::mem::replace(lower, Inner::new(&[]));
-        let prefix = [&inner.prefix, &[branch][..], &lower.prefix].concat();
-        lower.prefix = Short::new(&prefix);
-        *inner = lower;
+    let Some(child) = inner.below.child_mut(branch, store)? else {
+        return Ok(());
+    };
+    let mut lower = std::mem::replace(child, Node::inner(&[]));
+    if let SeenMut::Inner(mut joined) = lower.see_mut() {
+        let prefix = [inner.see().prefix, &[branch], joined.see().prefix].concat();
+        joined.set_prefix(&prefix);
     }
+    *node = lower;
     Ok(())
 }

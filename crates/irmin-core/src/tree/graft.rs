@@ -1,11 +1,11 @@
 //! Putting whole parts of another tree's directory into the place of a directory's own.
 
-use super::branches::Child;
+use super::below::Child;
 use super::bucket::BUCKET_ENTRIES_MAX;
 use super::dir::gather;
 use super::link::{Link, Store};
 use super::nibbles::{NameBuf, nibble};
-use super::node::Node;
+use super::node::{Node, SeenMut};
 use crate::error::Result;
 use crate::short::Short;
 
@@ -37,20 +37,20 @@ pub(super) fn graft(root: &mut Link, store: &Store, grafts: &mut [Graft<'_>]) ->
 
 /// Replaces nodes below one that starts at `position`. Goes as deep as a name has half bytes.
 fn graft_at(node: &mut Node, store: &Store, position: usize, grafts: &[Graft<'_>]) -> Result<()> {
-    let (Node::Inner(inner), Some(first)) = (&mut *node, grafts.first()) else {
+    let (SeenMut::Inner(inner), Some(first)) = (node.see_mut(), grafts.first()) else {
         return Ok(());
     };
-    let at = position + inner.prefix.len();
+    let at = position + inner.see().prefix.len();
     let here = grafts.iter().filter(|graft| graft.halves == at + 1);
     let mut here = here.map(|graft| graft.child).peekable();
+    let below = &mut *inner.below;
     if here.peek().is_some() {
-        inner.below_mut().replace_children(here);
+        below.replace_children(here);
     }
     for group in grafts.chunk_by(|left, right| nibble(&left.name, at) == nibble(&right.name, at)) {
         let Some(first) = group.first().filter(|first| first.halves > at + 1) else {
             continue;
         };
-        let below = inner.below_mut();
         if let Some(child) = below.child_mut(nibble(&first.name, at), store)? {
             let before = child.len();
             graft_at(child, store, at + 1, group)?;
@@ -58,8 +58,8 @@ fn graft_at(node: &mut Node, store: &Store, position: usize, grafts: &[Graft<'_>
             below.set_len(below.len() - before + after);
         }
     }
-    if inner.len() <= BUCKET_ENTRIES_MAX as u64 {
-        *node = gather(inner, store, &first.name, position)?.into();
+    if below.len() <= BUCKET_ENTRIES_MAX as u64 {
+        *node = gather(inner.see(), store, &first.name, position)?.into();
     }
     Ok(())
 }

@@ -55,6 +55,7 @@ impl ObjectStore for Forge {
             out(
                 index,
                 bytes.map(|bytes| Stored {
+                    region: None,
                     cut: crate::Cut::NONE,
                     bytes,
                     links,

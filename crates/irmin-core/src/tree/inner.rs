@@ -1,14 +1,16 @@
 //! An inner node: where a directory with many entries branches, by half bytes of the names.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::branches::{Branches, Links, bits};
+use super::below::Below;
+use super::branches::Branches;
 use super::bucket::{BUCKET_ENTRIES_MAX, Bucket};
 use super::link::Places;
+use super::loaded::{Loaded, bits};
 use super::nibbles::{nibble, nibbles};
+use super::prefix::Prefix;
 use crate::codec::{Reader, header, put_varint};
 use crate::error::DecodeError;
 use crate::short::Short;
@@ -19,15 +21,18 @@ pub(super) const SHAPE_INNER: u8 = 1;
 /// More entries than a directory can have: keeps sums of what a damaged node says from overflowing.
 const ENTRIES_MAX: u64 = u64::MAX / 4;
 
-/// A part of a directory with more than [`BUCKET_ENTRIES_MAX`] entries.
-///
-/// The prefix lies beside the pointer to the rest: whoever comes from the node above goes right on
-/// to the slot of the child that it looks for.
-#[derive(Clone, Debug)]
-pub(crate) struct Inner {
+/// A part of a directory with more than [`BUCKET_ENTRIES_MAX`] entries, seen where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inner<'a> {
     /// The half bytes that all names below share, from where the node starts.
-    pub(super) prefix: Short,
-    below: Arc<Branches>,
+    pub(super) prefix: &'a [u8],
+    below: Below<'a>,
+}
+
+/// An inner node for changing: unshared.
+pub(super) struct InnerMut<'a> {
+    prefix: &'a mut Prefix,
+    pub(super) below: &'a mut Branches,
 }
 
 /// Where a name leads from an inner node.
@@ -40,27 +45,21 @@ pub(super) enum Turn {
     Child(u8, usize),
 }
 
-impl Inner {
-    /// Makes a node without entries.
-    pub(super) fn new(prefix: &[u8]) -> Self {
+impl<'a> Inner<'a> {
+    #[inline]
+    pub(super) fn loaded(prefix: &'a Prefix, loaded: &'a Loaded) -> Self {
         Self {
-            prefix: Short::new(prefix),
-            below: Arc::new(Branches::new()),
+            prefix: prefix.in_place().unwrap_or_else(|| loaded.long_prefix()),
+            below: Below::Loaded(loaded),
         }
     }
 
-    /// Returns what is below for changing it: unshared.
-    pub(super) fn below_mut(&mut self) -> &mut Branches {
-        Arc::make_mut(&mut self.below)
-    }
-
-    /// Returns what is below if nothing else points to it.
-    pub(super) fn into_unshared(self) -> Option<Branches> {
-        Arc::into_inner(self.below)
-    }
-
-    pub(super) const fn below(&self) -> &Arc<Branches> {
-        &self.below
+    #[inline]
+    pub(super) fn changed(prefix: &'a Prefix, branches: &'a Branches) -> Self {
+        Self {
+            prefix: prefix.in_place().unwrap_or_else(|| branches.long_prefix()),
+            below: Below::Changed(branches),
+        }
     }
 
     /// Follows a name from `position`, where this node starts.
@@ -95,59 +94,71 @@ impl Inner {
         }
         out.extend_from_slice(&self.terminal_payload());
         out.extend_from_slice(&self.bitmap().to_le_bytes());
-        self.children()
-            .for_each(|child| put_varint(&mut out, child.len));
-        for id in self
-            .branches()
-            .filter_map(|branch| self.child(branch)?.known_id())
-        {
-            out.extend_from_slice(id.as_bytes());
+        let lens = self.lens();
+        for branch in self.branches() {
+            put_varint(&mut out, lens[usize::from(branch)]);
         }
+        self.put_ids(&mut out);
         out.into()
-    }
-
-    /// Checks stored bytes and makes a node of them. Copies nothing but the prefix.
-    pub(super) fn decode(bytes: Bytes, places: Places) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new("node", &bytes);
-        reader.header(Kind::Node)?;
-        if reader.u8()? != SHAPE_INNER {
-            return Err(reader.error("an unknown shape of node"));
-        }
-        let prefix = decode_prefix(&mut reader)?;
-        let (terminal, end) = Bucket::decode_payload(&bytes, reader.offset(), &places)?;
-        reader.take(end - reader.offset())?;
-        if terminal.slots().any(|slot| !slot.suffix.is_empty()) {
-            return Err(reader.error("a terminal entry with a name"));
-        }
-        let bitmap = reader.u16()?;
-        let lens_at = reader.offset();
-        let len = decode_lens(&mut reader, bitmap, terminal.len())?;
-        let ids_at = reader.offset();
-        reader.take(bitmap.count_ones() as usize * Id::BYTES)?;
-        reader.end()?;
-        let places_before = terminal.subs().len();
-        let links = Links {
-            bytes,
-            bitmap,
-            lens_at,
-            ids_at,
-            places,
-            places_before,
-        };
-        Ok(Self {
-            prefix,
-            below: Arc::new(Branches::loaded(len, terminal, links)),
-        })
     }
 }
 
-impl Deref for Inner {
-    type Target = Branches;
+impl<'a> InnerMut<'a> {
+    pub(super) fn new(prefix: &'a mut Prefix, below: &'a mut Branches) -> Self {
+        Self { prefix, below }
+    }
+
+    pub(super) fn see(&self) -> Inner<'_> {
+        Inner::changed(self.prefix, self.below)
+    }
+
+    pub(super) fn set_prefix(&mut self, prefix: &[u8]) {
+        *self.prefix = Prefix::new(prefix);
+        self.below.prefix = Short::new(prefix);
+    }
+}
+
+impl<'a> Deref for Inner<'a> {
+    type Target = Below<'a>;
 
     #[inline]
-    fn deref(&self) -> &Branches {
+    fn deref(&self) -> &Below<'a> {
         &self.below
     }
+}
+
+/// Checks stored bytes and makes a node of them. Copies nothing but the prefix.
+pub(super) fn decode(bytes: Bytes, places: Places) -> Result<Loaded, DecodeError> {
+    let mut reader = Reader::new("node", &bytes);
+    reader.header(Kind::Node)?;
+    if reader.u8()? != SHAPE_INNER {
+        return Err(reader.error("an unknown shape of node"));
+    }
+    let prefix = decode_prefix(&mut reader)?;
+    let (terminal, end) = Bucket::decode_payload(&bytes, reader.offset(), &places)?;
+    reader.take(end - reader.offset())?;
+    if terminal.slots().any(|slot| !slot.suffix.is_empty()) {
+        return Err(reader.error("a terminal entry with a name"));
+    }
+    let bitmap = reader.u16()?;
+    let lens_at = reader.offset();
+    let len = decode_lens(&mut reader, bitmap, terminal.len())?;
+    let ids_at = reader.offset();
+    reader.take(bitmap.count_ones() as usize * Id::BYTES)?;
+    reader.end()?;
+    let places_before = terminal.subs().len();
+    Ok(Loaded {
+        nodes: Default::default(),
+        prefix,
+        bytes,
+        bitmap,
+        len,
+        terminal: (terminal.len() > 0).then(|| Box::new(terminal)),
+        lens_at,
+        ids_at,
+        places,
+        places_before,
+    })
 }
 
 /// Checks the children's numbers of entries; returns the sum with that of `terminals`.

@@ -3,7 +3,7 @@
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
-use super::branches::Links;
+use super::loaded::Loaded;
 use super::node::Node;
 use super::origin::Origin;
 use crate::error::{DecodeError, Error, Result};
@@ -24,21 +24,25 @@ pub(crate) struct Link {
 /// A pointer to a node, seen where it lies: a [`Link`], or one of an inner node's children.
 #[derive(Clone, Copy)]
 pub(crate) struct LinkRef<'a> {
-    node: &'a OnceLock<Node>,
+    spot: Spot<'a>,
     known: Known<'a>,
 }
 
-/// A [`LinkRef`] for changing the node.
-pub(super) struct LinkMut<'a> {
-    node: &'a mut OnceLock<Node>,
-    known: Known<'a>,
+/// Where the node lies.
+#[derive(Clone, Copy)]
+enum Spot<'a> {
+    /// Once it is loaded.
+    Lazy(&'a OnceLock<Node>),
+    Here(&'a Node),
 }
 
 /// What a pointer knows of a node that is as a store has it.
 #[derive(Clone, Copy)]
 enum Known<'a> {
     Root(&'a OnceLock<(Id, Place)>),
-    Child(Option<&'a Links>, u8),
+    Child(&'a Loaded, u8),
+    /// The node itself knows.
+    Nothing,
 }
 
 /// Where a store keeps an object.
@@ -99,7 +103,7 @@ impl Link {
     #[inline]
     pub(super) const fn by_ref(&self) -> LinkRef<'_> {
         LinkRef {
-            node: &self.node,
+            spot: Spot::Lazy(&self.node),
             known: Known::Root(&self.stored),
         }
     }
@@ -133,17 +137,21 @@ impl Link {
 }
 
 impl<'a> LinkRef<'a> {
-    /// Points to the child of an inner node for a half byte; `links` is what the node was loaded
-    /// with.
+    /// Points to the child of an inner node for a half byte that is as a store has it.
     #[inline]
-    pub(super) const fn child(
-        node: &'a OnceLock<Node>,
-        links: Option<&'a Links>,
-        branch: u8,
-    ) -> Self {
+    pub(super) const fn child(node: &'a OnceLock<Node>, of: &'a Loaded, branch: u8) -> Self {
         Self {
-            node,
-            known: Known::Child(links, branch),
+            spot: Spot::Lazy(node),
+            known: Known::Child(of, branch),
+        }
+    }
+
+    /// Points to the child of an inner node that was made or changed.
+    #[inline]
+    pub(super) const fn own(node: &'a Node) -> Self {
+        Self {
+            spot: Spot::Here(node),
+            known: Known::Nothing,
         }
     }
 
@@ -156,6 +164,12 @@ impl<'a> LinkRef<'a> {
         let (id, place) = self.place().filter(|(_, place)| place.store == store)?;
         let locator = place.locator;
         Some(Key { id, locator })
+    }
+
+    /// Returns the key for the given store: without the place, if it is not known to have the node.
+    /// `None` if the id is not known.
+    pub(super) fn known_key(self, store: StoreId) -> Option<Key> {
+        self.key_in(store).or_else(|| Some(self.known_id()?.into()))
     }
 
     /// Tells whether the given store is known to have the node.
@@ -190,13 +204,25 @@ impl<'a> LinkRef<'a> {
 
     #[inline]
     pub(super) fn loaded(self) -> Option<&'a Node> {
-        self.node.get()
+        match self.spot {
+            Spot::Lazy(node) => node.get(),
+            Spot::Here(node) => Some(node),
+        }
+    }
+
+    /// Keeps a node that was loaded, unless another thread was faster, and returns the one that is
+    /// kept.
+    fn keep(self, loaded: Node) -> &'a Node {
+        match self.spot {
+            Spot::Lazy(node) => node.get_or_init(|| loaded),
+            Spot::Here(node) => node,
+        }
     }
 
     /// Returns the node, loading it if needed: at most one read.
     #[inline]
     pub(super) fn node(self, store: &Store) -> Result<&'a Node> {
-        match self.node.get() {
+        match self.loaded() {
             Some(node) => Ok(node),
             None => self.load(store),
         }
@@ -212,8 +238,7 @@ impl<'a> LinkRef<'a> {
             loaded = stored.map(|stored| Node::decode(key.id, own, stored));
         })?;
         let node = loaded.ok_or_else(|| self.missing())??;
-        // Another thread may have been faster.
-        Ok(self.node.get_or_init(|| node))
+        Ok(self.keep(node))
     }
 
     /// Returns the key to ask a store for: a node that another store has may be here too, at
@@ -237,12 +262,15 @@ impl<'a> LinkRef<'a> {
 
     /// Tells whether two links are one.
     pub(super) fn is(self, other: Self) -> bool {
-        ptr::eq(self.node, other.node)
+        ptr::eq(self.address(), other.address())
     }
 
     /// Returns what tells this link from others for as long as they live.
-    pub(super) const fn address(self) -> *const OnceLock<Node> {
-        ptr::from_ref(self.node)
+    pub(super) fn address(self) -> *const () {
+        match self.spot {
+            Spot::Lazy(node) => ptr::from_ref(node).cast(),
+            Spot::Here(node) => ptr::from_ref(node).cast(),
+        }
     }
 
     /// Tells whether two links lead to equal nodes, as far as that is known without hashing.
@@ -260,52 +288,30 @@ impl<'a> LinkRef<'a> {
     }
 }
 
-impl<'a> LinkMut<'a> {
-    /// As [`LinkRef::child`].
-    pub(super) const fn child(
-        node: &'a mut OnceLock<Node>,
-        links: Option<&'a Links>,
-        branch: u8,
-    ) -> Self {
-        Self {
-            node,
-            known: Known::Child(links, branch),
-        }
-    }
-
-    /// Returns the node for changing it: unshared, its id forgotten.
-    pub(super) fn node_mut(self, store: &Store) -> Result<&'a mut Node> {
-        let known = self.known;
-        let node = &*self.node;
-        LinkRef { node, known }.node(store)?;
-        let node = self.node.get_mut().expect("because it was just loaded");
-        node.will_change(known.place());
-        Ok(node)
-    }
-}
-
 impl<'a> Known<'a> {
     /// Returns the id where it lies, if that is in the encoding of the node above: most comparisons
     /// are of two such.
     #[inline]
     fn id_bytes(self) -> Option<&'a [u8; Id::BYTES]> {
         match self {
-            Self::Root(_) => None,
-            Self::Child(links, branch) => links?.id_bytes(branch),
+            Self::Root(_) | Self::Nothing => None,
+            Self::Child(of, branch) => of.id_bytes(branch),
         }
     }
 
     fn id(self) -> Option<Id> {
         match self {
             Self::Root(stored) => stored.get().map(|(id, _)| *id),
-            Self::Child(links, branch) => links.and_then(|links| links.id(branch)),
+            Self::Child(of, branch) => of.id_bytes(branch).map(|bytes| Id::from_bytes(*bytes)),
+            Self::Nothing => None,
         }
     }
 
     fn place(self) -> Option<Place> {
         match self {
             Self::Root(stored) => stored.get().map(|(_, place)| *place),
-            Self::Child(links, branch) => links.map(|links| links.place(branch)),
+            Self::Child(of, branch) => Some(of.place(branch)),
+            Self::Nothing => None,
         }
     }
 }
@@ -329,7 +335,9 @@ pub(super) fn load_all(store: &Store, links: &[LinkRef<'_>]) -> Result<()> {
             .ok_or(Error::Missing { id })
             .and_then(|stored| Node::decode(id, own, stored))
         {
-            Ok(node) => drop(missing[index].node.set(node)),
+            Ok(node) => {
+                missing[index].keep(node);
+            }
             Err(error) => failure = Some(error),
         }
     })?;

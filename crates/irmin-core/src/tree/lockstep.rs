@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::branches::Child;
+use super::below::Child;
 use super::bucket::Sub;
 use super::dir::WRONG_COUNT;
 use super::inner::Inner;
@@ -48,7 +48,7 @@ pub(super) trait Visitor<'a, const K: usize> {
 pub(super) struct Side<'a> {
     pub(super) link: LinkRef<'a>,
     /// The node above and the half byte that leads from there; none at the root of a directory.
-    above: Option<(&'a Inner, u8)>,
+    above: Option<(Inner<'a>, u8)>,
     pub(super) skipped: usize,
 }
 
@@ -235,7 +235,7 @@ impl<'a, V: Visitor<'a, K>, const K: usize> Lockstep<'a, '_, V, K> {
     fn branch(
         &mut self,
         item: &Item<'a, K>,
-        inners: [Option<(Side<'a>, &'a Inner)>; K],
+        inners: [Option<(Side<'a>, Inner<'a>)>; K],
     ) -> Result<()> {
         let rests = inners.map(|inner| inner.map(|(side, inner)| &inner.prefix[side.skipped..]));
         let shared = shared_prefix(&rests);
@@ -452,7 +452,7 @@ fn all_slots<'a>(
                 continue;
             }
         };
-        name.extend(&inner.prefix);
+        name.extend(inner.prefix);
         if name.nibbles() >= 2 * STEP_BYTES_MAX {
             return Err(link.damaged("deeper than names are long"));
         }

@@ -1,5 +1,6 @@
 //! Trees: immutable, ordered maps from steps to blobs and trees; lazy, shared, cheap to clone.
 
+mod below;
 mod blob;
 mod branches;
 mod bucket;
@@ -16,12 +17,14 @@ mod graft;
 mod inner;
 mod link;
 mod list;
+mod loaded;
 mod lockstep;
 mod nibbles;
 mod node;
 mod origin;
 mod outline;
 mod persist;
+mod prefix;
 mod rows;
 mod run;
 mod stats;
@@ -38,7 +41,7 @@ pub use entry::{Entry, EntryKind};
 pub use find::BlobRef;
 pub use list::Listing;
 pub(crate) use node::node_links;
-pub(crate) use outline::{Dots, Target, chunk_list, outline};
+pub(crate) use outline::{Dots, Outline, Target, chunk_list, outline};
 pub(crate) use persist::Staged;
 pub use stats::TreeStats;
 pub use walk::{Order, Walk, WalkOptions};

@@ -1,15 +1,18 @@
 //! Nodes of directories in memory.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::blob::BlobCell;
 use super::branches::Branches;
 use super::bucket::{Bucket, SHAPE_BUCKET, Sub};
-use super::inner::Inner;
+use super::inner::{self, Inner, InnerMut};
 use super::link::{LinkRef, Place, Places};
+use super::loaded::{Loaded, bits};
 use super::origin::Origin;
+use super::prefix::Prefix;
 use super::rows::BucketRef;
 use crate::error::{DecodeError, Error, Result};
 use crate::store::StoreId;
@@ -17,46 +20,73 @@ use crate::{Id, Key, Stored};
 
 /// A node of a directory's radix tree. Clones share it.
 ///
-/// It lies where it is pointed to from, and so does, of most leaves, the pointer to their bytes.
+/// It lies where it is pointed to from, in 16 bytes, with as much of what it points to as fits.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
-    /// A bucket that is as it was loaded and points nowhere: its encoding, checked.
-    Leaf(Bytes),
+    /// A bucket that is as it was loaded and points nowhere: where in larger bytes its encoding,
+    /// which was checked, begins, and how long it is.
+    Leaf(Arc<Bytes>, u32, u16),
     Bucket(Arc<Bucket>),
-    Inner(Inner),
+    /// An inner node that is as it was loaded.
+    Loaded(Prefix, Arc<Loaded>),
+    /// An inner node that was made or changed.
+    Changed(Prefix, Arc<Branches>),
 }
 
 /// A node for reading.
 pub(super) enum Seen<'a> {
     Bucket(BucketRef<'a>),
-    Inner(&'a Inner),
+    Inner(Inner<'a>),
 }
 
 /// A node for changing: unshared.
 pub(super) enum SeenMut<'a> {
     Bucket(&'a mut Bucket),
-    Inner(&'a mut Inner),
+    Inner(InnerMut<'a>),
 }
 
 impl Node {
-    #[inline]
-    pub(super) fn see(&self) -> Seen<'_> {
-        match self {
-            Self::Leaf(bytes) => Seen::Bucket(BucketRef::new(bytes, Some(bytes), &[])),
-            Self::Bucket(bucket) => Seen::Bucket(bucket.by_ref()),
-            Self::Inner(inner) => Seen::Inner(inner),
+    /// Makes an inner node without entries.
+    pub(super) fn inner(prefix: &[u8]) -> Self {
+        Branches::new(prefix).into()
+    }
+
+    /// Makes a leaf of a bucket's encoding, which may lie in larger bytes.
+    fn leaf(bytes: Bytes, region: Option<Arc<Bytes>>) -> Self {
+        let Ok(len) = u16::try_from(bytes.len()) else {
+            return Self::Bucket(Arc::new(Bucket::loaded(bytes, Vec::new())));
+        };
+        let found = region.and_then(|region| Some((position(&region, &bytes)?, region)));
+        match found {
+            Some((at, region)) => Self::Leaf(region, at, len),
+            None => Self::Leaf(Arc::new(bytes), 0, len),
         }
     }
 
-    /// Sees the node for changing it.
+    #[inline(always)]
+    pub(super) fn see(&self) -> Seen<'_> {
+        match self {
+            Self::Leaf(region, at, len) => {
+                let bytes = &region[leaf_range(*at, *len)];
+                Seen::Bucket(BucketRef::new(bytes, Some(region), &[]))
+            }
+            Self::Bucket(bucket) => Seen::Bucket(bucket.by_ref()),
+            Self::Loaded(prefix, loaded) => Seen::Inner(Inner::loaded(prefix, loaded)),
+            Self::Changed(prefix, branches) => Seen::Inner(Inner::changed(prefix, branches)),
+        }
+    }
+
+    /// Sees the node for changing it. [`will_change`](Self::will_change) comes before.
     pub(super) fn see_mut(&mut self) -> SeenMut<'_> {
-        if let Self::Leaf(bytes) = self {
-            *self = Self::Bucket(Arc::new(Bucket::loaded(std::mem::take(bytes), Vec::new())));
+        if let Self::Leaf(..) | Self::Loaded(..) = self {
+            self.will_change(None);
         }
         match self {
             Self::Bucket(bucket) => SeenMut::Bucket(Arc::make_mut(bucket)),
-            Self::Inner(inner) => SeenMut::Inner(inner),
-            Self::Leaf(_) => unreachable!("because it was just replaced"),
+            Self::Changed(prefix, branches) => {
+                SeenMut::Inner(InnerMut::new(prefix, Arc::make_mut(branches)))
+            }
+            Self::Leaf(..) | Self::Loaded(..) => unreachable!("because it was just replaced"),
         }
     }
 
@@ -70,41 +100,74 @@ impl Node {
 
     pub(super) fn decode(id: Id, store: StoreId, stored: Stored) -> Result<Self> {
         let locators = stored.links;
-        Self::parse(stored.bytes, Places { store, locators })
+        Self::parse(stored.bytes, stored.region, Places { store, locators })
             .map_err(|source| Error::Decode { id, source })
     }
 
-    pub(super) fn parse(bytes: Bytes, places: Places) -> Result<Self, DecodeError> {
-        match bytes.get(2) {
-            Some(&SHAPE_BUCKET) => Ok(Bucket::decode(bytes, &places)?.into()),
-            _ => Ok(Inner::decode(bytes, places)?.into()),
+    /// Checks stored bytes, which may lie in larger ones, and makes a node of them.
+    pub(super) fn parse(
+        bytes: Bytes,
+        region: Option<Arc<Bytes>>,
+        places: Places,
+    ) -> Result<Self, DecodeError> {
+        if bytes.get(2) != Some(&SHAPE_BUCKET) {
+            let loaded = inner::decode(bytes, places)?;
+            return Ok(Self::Loaded(Prefix::new(&loaded.prefix), Arc::new(loaded)));
         }
+        let bucket = Bucket::decode(bytes, &places)?;
+        Ok(match bucket.into_leaf() {
+            Ok(bytes) => Self::leaf(bytes, region),
+            Err(bucket) => Self::Bucket(Arc::new(bucket)),
+        })
     }
 
     /// Returns what is known of the node, if it was made or changed in memory.
     pub(super) fn origin(&self) -> Option<&Origin> {
         match self {
-            Self::Leaf(_) => None,
+            Self::Leaf(..) | Self::Loaded(..) => None,
             Self::Bucket(bucket) => bucket.origin(),
-            Self::Inner(inner) => inner.origin(),
+            Self::Changed(_, branches) => Some(&branches.origin),
         }
     }
 
     /// Takes the node for itself and makes its id forgotten. `place` is where it is stored if it
     /// is as it was loaded.
     pub(super) fn will_change(&mut self, place: Option<Place>) {
-        match self.see_mut() {
-            SeenMut::Bucket(bucket) => bucket.will_change(place),
-            SeenMut::Inner(inner) => inner.below_mut().will_change(place),
+        match self {
+            Self::Leaf(region, at, len) => {
+                let bytes = region.slice(leaf_range(*at, *len));
+                let mut bucket = Bucket::loaded(bytes, Vec::new());
+                bucket.will_change(place);
+                *self = Self::Bucket(Arc::new(bucket));
+            }
+            Self::Bucket(bucket) => match Arc::get_mut(bucket) {
+                Some(bucket) => bucket.will_change(place),
+                None => *bucket = Arc::new(bucket.successor(place)),
+            },
+            Self::Loaded(prefix, loaded) => {
+                let branches = Branches::changed(Arc::clone(loaded), place);
+                *self = Self::Changed(*prefix, Arc::new(branches));
+            }
+            Self::Changed(_, branches) => match Arc::get_mut(branches) {
+                Some(branches) => branches.will_change(),
+                None => *branches = Arc::new(branches.successor()),
+            },
         }
+    }
+
+    /// Returns the node for changing it. See [`will_change`](Self::will_change).
+    pub(super) fn changing(&mut self, place: Option<Place>) -> &mut Self {
+        self.will_change(place);
+        self
     }
 
     /// Returns the bytes to store; the ids of what it points to must be known.
     pub(super) fn encode(&self) -> Bytes {
         match self {
-            Self::Leaf(bytes) => bytes.clone(),
+            Self::Leaf(region, at, len) => region.slice(leaf_range(*at, *len)),
             Self::Bucket(bucket) => bucket.encode(),
-            Self::Inner(inner) => inner.encode(),
+            Self::Loaded(_, loaded) => loaded.bytes.clone(),
+            Self::Changed(prefix, branches) => Inner::changed(prefix, branches).encode(),
         }
     }
 
@@ -126,18 +189,20 @@ impl Node {
     /// Returns what tells this node from others for as long as they live.
     pub(super) fn address(&self) -> *const () {
         match self {
-            Self::Leaf(bytes) => bytes.as_ptr().cast(),
+            Self::Leaf(region, at, len) => region[leaf_range(*at, *len)].as_ptr().cast(),
             Self::Bucket(bucket) => Arc::as_ptr(bucket).cast(),
-            Self::Inner(inner) => Arc::as_ptr(inner.below()).cast(),
+            Self::Loaded(_, loaded) => Arc::as_ptr(loaded).cast(),
+            Self::Changed(_, branches) => Arc::as_ptr(branches).cast(),
         }
     }
 
     /// Tells whether others hold the node directly. Of leaves that is not known.
     pub(super) fn is_shared(&self) -> bool {
         match self {
-            Self::Leaf(_) => false,
+            Self::Leaf(..) => false,
             Self::Bucket(bucket) => Arc::strong_count(bucket) > 1,
-            Self::Inner(inner) => Arc::strong_count(inner.below()) > 1,
+            Self::Loaded(_, loaded) => Arc::strong_count(loaded) > 1,
+            Self::Changed(_, branches) => Arc::strong_count(branches) > 1,
         }
     }
 
@@ -149,43 +214,74 @@ impl Node {
         }
     }
 
+    /// Returns the directories and the large blobs that the node's entries are.
+    pub(super) fn subs(&self) -> &[Sub] {
+        match self.see() {
+            Seen::Bucket(bucket) => bucket.subs(),
+            Seen::Inner(inner) => inner.terminal().subs(),
+        }
+    }
+
     /// Visits the links to nodes of this and of lower directories, and the large blobs.
     pub(super) fn for_each_ref<'a>(&'a self, visit: &mut dyn FnMut(Ref<'a>)) {
-        let bucket = match self.see() {
-            Seen::Bucket(bucket) => bucket,
-            Seen::Inner(inner) => inner.terminal(),
-        };
-        for sub in bucket.subs() {
+        for sub in self.subs() {
             visit(match sub {
                 Sub::Dir(link) => Ref::Node(link.by_ref()),
                 Sub::Blob(cell) => Ref::Blob(cell),
             });
         }
-        if let Self::Inner(inner) = self {
+        if let Seen::Inner(inner) = self.see() {
             let children = inner.branches().filter_map(|branch| inner.child(branch));
             children.for_each(|child| visit(Ref::Node(child)));
+        }
+    }
+
+    /// Visits the links to nodes of this and of lower directories that a store may lack; those that
+    /// may have no id, if it is `None`.
+    pub(super) fn for_each_maybe_new<'a>(
+        &'a self,
+        store: Option<StoreId>,
+        visit: &mut dyn FnMut(LinkRef<'a>),
+    ) {
+        for sub in self.subs() {
+            if let Sub::Dir(link) = sub {
+                visit(link.by_ref());
+            }
+        }
+        if let Seen::Inner(inner) = self.see() {
+            let branches = bits(inner.maybe_new(store));
+            let children = branches.filter_map(|branch| inner.child(branch));
+            children.for_each(visit);
         }
     }
 }
 
 impl From<Bucket> for Node {
     fn from(bucket: Bucket) -> Self {
-        match bucket.into_leaf() {
-            Ok(bytes) => Self::Leaf(bytes),
-            Err(bucket) => Self::Bucket(Arc::new(bucket)),
-        }
+        Self::Bucket(Arc::new(bucket))
     }
 }
 
-impl From<Inner> for Node {
-    fn from(inner: Inner) -> Self {
-        Self::Inner(inner)
+impl From<Branches> for Node {
+    fn from(branches: Branches) -> Self {
+        Self::Changed(Prefix::new(&branches.prefix), Arc::new(branches))
     }
+}
+
+fn leaf_range(at: u32, len: u16) -> Range<usize> {
+    at as usize..at as usize + usize::from(len)
+}
+
+/// Returns where in larger bytes others lie, if they do.
+fn position(region: &[u8], bytes: &[u8]) -> Option<u32> {
+    let at = bytes.as_ptr().addr().checked_sub(region.as_ptr().addr())?;
+    let fits = at.checked_add(bytes.len())? <= region.len();
+    u32::try_from(at).ok().filter(|_| fits)
 }
 
 /// Returns the ids of what an encoded node points to, in the order of its encoding.
 pub(crate) fn node_links(bytes: &Bytes) -> Result<Vec<Id>, DecodeError> {
-    let node = Node::parse(bytes.clone(), Places::unknown())?;
+    let node = Node::parse(bytes.clone(), None, Places::unknown())?;
     let mut ids = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| match target {
         Ref::Node(link) => ids.extend(link.known_id()),
@@ -196,12 +292,13 @@ pub(crate) fn node_links(bytes: &Bytes) -> Result<Vec<Id>, DecodeError> {
 
 /// Appends the keys that a store has for what a node points to, in the order of its encoding.
 pub(super) fn put_link_keys(keys: &mut Vec<Key>, node: &Node, store: StoreId) {
-    node.for_each_ref(&mut |target| {
-        keys.extend(match target {
-            Ref::Node(link) => link.key_in(store).or_else(|| Some(link.known_id()?.into())),
-            Ref::Blob(cell) => cell.key_in(store).or(Some(cell.id.into())),
-        });
-    });
+    keys.extend(node.subs().iter().filter_map(|sub| match sub {
+        Sub::Dir(link) => link.by_ref().known_key(store),
+        Sub::Blob(cell) => cell.key_in(store).or(Some(cell.id.into())),
+    }));
+    if let Seen::Inner(inner) = node.see() {
+        inner.put_keys(keys, store);
+    }
 }
 
 /// What a node points to.
@@ -213,7 +310,9 @@ pub(super) enum Ref<'a> {
 impl Drop for Bucket {
     fn drop(&mut self) {
         if !self.subs().is_empty() {
-            drop_all(nodes_of(self.take_subs()).collect());
+            let mut pending = Vec::new();
+            self.take_nodes(&mut pending);
+            drop_all(pending);
         }
     }
 }
@@ -221,7 +320,15 @@ impl Drop for Bucket {
 impl Drop for Branches {
     fn drop(&mut self) {
         let mut pending = Vec::new();
-        take_nodes(self, &mut pending);
+        self.take_nodes(&mut pending);
+        drop_all(pending);
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        let mut pending = Vec::new();
+        self.take_nodes(&mut pending);
         drop_all(pending);
     }
 }
@@ -230,42 +337,55 @@ impl Drop for Branches {
 fn drop_all(mut pending: Vec<Node>) {
     while let Some(node) = pending.pop() {
         match node {
-            Node::Leaf(_) => {}
+            Node::Leaf(..) => {}
             Node::Bucket(bucket) => {
-                let subs = Arc::into_inner(bucket).map(|mut bucket| bucket.take_subs());
-                pending.extend(nodes_of(subs.unwrap_or_default()));
+                if let Some(mut bucket) = Arc::into_inner(bucket) {
+                    bucket.take_nodes(&mut pending);
+                }
             }
-            Node::Inner(inner) => {
-                if let Some(mut branches) = inner.into_unshared() {
-                    take_nodes(&mut branches, &mut pending);
+            Node::Loaded(_, loaded) => {
+                if let Some(mut loaded) = Arc::into_inner(loaded) {
+                    loaded.take_nodes(&mut pending);
+                }
+            }
+            Node::Changed(_, branches) => {
+                if let Some(mut branches) = Arc::into_inner(branches) {
+                    branches.take_nodes(&mut pending);
                 }
             }
         }
     }
 }
 
-/// Takes what would be dropped with an inner node.
-fn take_nodes(branches: &mut Branches, into: &mut Vec<Node>) {
-    into.extend(branches.take_children());
-    into.extend(nodes_of(branches.take_terminal_subs()));
+impl Loaded {
+    /// Takes the nodes of the children, and what is in the entry whose name ends here.
+    pub(super) fn take_nodes(&mut self, into: &mut Vec<Node>) {
+        let nodes = self.nodes.iter_mut().filter_map(OnceLock::take);
+        // Leaves point nowhere.
+        into.extend(nodes.filter(|node| !matches!(node, Node::Leaf(..))));
+        if let Some(bucket) = &mut self.terminal {
+            bucket.take_nodes(into);
+        }
+    }
 }
 
-/// Takes what would be dropped with the entries of a bucket.
-fn nodes_of(subs: Vec<Sub>) -> impl Iterator<Item = Node> {
-    subs.into_iter().filter_map(|sub| match sub {
-        Sub::Dir(link) => Arc::into_inner(link)?.take_node(),
-        Sub::Blob(_) => None,
-    })
+impl Bucket {
+    /// Takes the nodes of the directories that nothing else points to.
+    pub(super) fn take_nodes(&mut self, into: &mut Vec<Node>) {
+        into.extend(self.take_subs().into_iter().filter_map(|sub| match sub {
+            Sub::Dir(link) => Arc::into_inner(link)?.take_node(),
+            Sub::Blob(_) => None,
+        }));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::OnceLock;
-
     use super::*;
 
     #[test]
-    fn the_slot_of_a_child_takes_six_words() {
-        assert_eq!(size_of::<OnceLock<Node>>(), 48);
+    fn the_slot_of_a_child_takes_three_words() {
+        assert_eq!(size_of::<Node>(), 16);
+        assert_eq!(size_of::<OnceLock<Node>>(), 24);
     }
 }

@@ -69,14 +69,21 @@ impl Origin {
         });
         origin.id.take();
         if let Some((place, encoding)) = origin.stored.take() {
-            let bytes = encoding.or_else(|| own.cloned());
-            origin.was = place.locator.zip(bytes).map(|(locator, bytes)| Stored {
-                store: place.store,
-                locator,
-                bytes,
-            });
+            origin.was = Stored::new(place, encoding.as_ref().or(own));
         }
         origin
+    }
+
+    /// Returns the origin of a node's next version; `own` are the bytes that the node keeps.
+    pub(super) fn successor(&self, own: Option<&Bytes>) -> Box<Self> {
+        let was = match self.stored.get() {
+            Some((place, encoding)) => Stored::new(*place, encoding.as_ref().or(own)),
+            None => self.was.clone(),
+        };
+        Box::new(Self {
+            was,
+            ..Self::default()
+        })
     }
 
     /// Returns what the node was made from, if this store has it.
@@ -87,6 +94,14 @@ impl Origin {
 }
 
 impl Stored {
+    fn new(place: Place, bytes: Option<&Bytes>) -> Option<Self> {
+        Some(Self {
+            store: place.store,
+            locator: place.locator?,
+            bytes: bytes?.clone(),
+        })
+    }
+
     pub(super) fn as_base(&self) -> Base<'_> {
         Base {
             locator: self.locator,

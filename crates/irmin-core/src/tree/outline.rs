@@ -17,6 +17,7 @@ pub(crate) type Dots = Option<usize>;
 /// A node of a directory, as seen from outside.
 #[derive(Debug)]
 pub(crate) struct Outline {
+    node: Node,
     /// How many entries the part of the directory has, as the node says.
     pub(crate) len: u64,
     /// What it points to, in the order of its encoding.
@@ -55,13 +56,13 @@ impl Target {
 /// # Errors
 /// [`DecodeError`] with the offset.
 pub(crate) fn outline(stored: &Stored, dots: Dots) -> Result<Outline, DecodeError> {
-    let node = Node::parse(stored.bytes.clone(), Places::unknown())?;
+    let node = Node::parse(stored.bytes.clone(), None, Places::unknown())?;
     let mut targets = Vec::with_capacity(node.refs());
     node.for_each_ref(&mut |target| targets.extend(as_target(&target)));
     let has_forbidden_name = match node.see() {
         Seen::Bucket(bucket) => dots.is_some_and(|dots| has_forbidden_name(bucket, dots)),
         Seen::Inner(inner) => {
-            let below = follow(dots, &inner.prefix);
+            let below = follow(dots, inner.prefix);
             let first = targets.len().saturating_sub(inner.children_len());
             for (target, child) in targets.iter_mut().skip(first).zip(inner.children()) {
                 if let Target::Dir(id) = *target {
@@ -77,7 +78,37 @@ pub(crate) fn outline(stored: &Stored, dots: Dots) -> Result<Outline, DecodeErro
         len: node.len(),
         targets,
         has_forbidden_name,
+        node,
     })
+}
+
+impl Outline {
+    /// Returns for each target which target of another node is in its place: behind the same half byte,
+    /// or under the same name. `None` where there is none, or the other one is of another shape.
+    pub(crate) fn counterparts(&self, other: &Self) -> Vec<Option<usize>> {
+        let mut found = Vec::with_capacity(self.targets.len());
+        match (self.node.see(), other.node.see()) {
+            (Seen::Bucket(new), Seen::Bucket(old)) => in_bucket(new, old, &mut found),
+            (Seen::Inner(new), Seen::Inner(old)) if new.prefix == old.prefix => {
+                in_bucket(new.terminal(), old.terminal(), &mut found);
+                let first = old.terminal().subs().len();
+                let mut olds = old.branches().zip(first..).peekable();
+                for branch in new.branches() {
+                    while olds.next_if(|(old, _)| *old < branch).is_some() {}
+                    let same = olds.peek().filter(|(old, _)| *old == branch);
+                    found.push(same.map(|(_, index)| *index));
+                }
+            }
+            _ => {}
+        }
+        found.resize(self.targets.len(), None);
+        found
+    }
+}
+
+fn in_bucket(new: BucketRef<'_>, old: BucketRef<'_>, found: &mut Vec<Option<usize>>) {
+    let subs = new.slots().filter(|slot| slot.sub().is_some());
+    found.extend(subs.map(|slot| old.find_sub(slot.suffix)));
 }
 
 fn as_target(target: &Ref<'_>) -> Option<Target> {

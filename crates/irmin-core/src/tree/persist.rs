@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::blob::{Blob, BlobCell, Data, Mode, encode_blob};
+use super::bucket::Sub;
 use super::link::{Link, LinkRef, Place, Store, load_all};
-use super::node::{Node, Ref, put_link_keys};
+use super::node::{Node, put_link_keys};
 use super::origin::Stored;
 use super::{Tree, chunks};
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub(super) fn hash(root: &Link) -> Result<()> {
     if root.known_id().is_some() {
         return Ok(());
     }
-    let levels = Levels::of(root.by_ref(), &None, &|link| link.known_id().is_some())?;
+    let levels = Levels::of(root.by_ref(), &None, None)?;
     for link in levels.upwards().flatten() {
         if let (None, Some(node)) = (link.known_id(), link.loaded()) {
             node.set_id(Id::of(&node.encode()));
@@ -54,9 +55,8 @@ pub(crate) struct Staged<'a> {
 pub(super) fn stage<'a>(tree: &'a Tree, store: &'a dyn ObjectStore) -> Result<Staged<'a>> {
     let mut batch = Batch::new(store);
     let target = batch.target;
-    let done = |link: LinkRef<'_>| link.is_in(target);
     let root = tree.root.by_ref();
-    let levels = Levels::of(root, &tree.store, &done)?;
+    let levels = Levels::of(root, &tree.store, Some(target))?;
     for level in levels.upwards() {
         put_blobs(store, &tree.store, level)?;
         batch.add_level(level)?;
@@ -90,9 +90,14 @@ struct Levels<'a> {
 }
 
 impl<'a> Levels<'a> {
-    fn of(root: LinkRef<'a>, store: &Store, done: &dyn Fn(LinkRef<'_>) -> bool) -> Result<Self> {
+    /// Done is what `target` has; what has an id, if that is `None`.
+    fn of(root: LinkRef<'a>, store: &Store, target: Option<StoreId>) -> Result<Self> {
+        let done = |link: LinkRef<'_>| match target {
+            Some(target) => link.is_in(target),
+            None => link.known_id().is_some(),
+        };
         let (mut links, mut ends) = (Vec::with_capacity(8), Vec::with_capacity(8));
-        links.extend(Some(root).filter(|link| !done(*link)));
+        links.extend(Some(root).filter(|&link| !done(link)));
         let mut start = 0;
         while start < links.len() {
             let end = links.len();
@@ -103,11 +108,10 @@ impl<'a> Levels<'a> {
                 let Some(node) = links[index].loaded() else {
                     continue;
                 };
-                node.for_each_ref(&mut |target| match target {
-                    Ref::Node(link) if !done(link) && is_new(&links[end..], link, &mut seen) => {
+                node.for_each_maybe_new(target, &mut |link| {
+                    if !done(link) && is_new(&links[end..], link, &mut seen) {
                         links.push(link);
                     }
-                    _ => {}
                 });
             }
             start = end;
@@ -126,11 +130,7 @@ impl<'a> Levels<'a> {
 
 /// Tells whether a link is not among those before. These are kept in `seen` from the second one
 /// on: in most commits a level has one.
-fn is_new(
-    before: &[LinkRef<'_>],
-    link: LinkRef<'_>,
-    seen: &mut HashSet<*const OnceLock<Node>>,
-) -> bool {
+fn is_new(before: &[LinkRef<'_>], link: LinkRef<'_>, seen: &mut HashSet<*const ()>) -> bool {
     match before {
         [] => true,
         [first, ..] => {
@@ -145,10 +145,10 @@ fn put_blobs(store: &dyn ObjectStore, from: &Store, level: &[LinkRef<'_>]) -> Re
     let target = store.store_id();
     let mut pending: Vec<&Arc<BlobCell>> = Vec::new();
     for node in level.iter().filter_map(|link| link.loaded()) {
-        node.for_each_ref(&mut |reference| match reference {
-            Ref::Blob(cell) if cell.key_in(target).is_none() => pending.push(cell),
-            _ => {}
-        });
+        pending.extend(node.subs().iter().filter_map(|sub| match sub {
+            Sub::Blob(cell) if cell.key_in(target).is_none() => Some(cell),
+            _ => None,
+        }));
     }
     for cell in pending {
         let blob = Blob::from_data(Mode::Normal, Data::Object(Arc::clone(cell), from.clone()));

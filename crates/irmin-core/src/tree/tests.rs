@@ -167,7 +167,7 @@ proptest! {
         let mut bytes = bytes;
         let head = [1, 3, bytes.first().copied().unwrap_or(0) & 1];
         bytes.splice(..bytes.len().min(3), head);
-        let stored = crate::Stored { cut: crate::Cut::NONE, bytes: bytes.into(), links: Vec::new(), generation: 0 };
+        let stored = crate::Stored { region: None, cut: crate::Cut::NONE, bytes: bytes.into(), links: Vec::new(), generation: 0 };
         let store = Fixed(stored, crate::StoreId::fresh());
         let tree = Tree::load(Arc::new(store), Id::NULL.into());
         let _any = tree.entries().map(|entries| entries.take(100).count());

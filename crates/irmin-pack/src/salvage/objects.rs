@@ -262,6 +262,7 @@ impl ObjectStore for Objects {
             let stored = match self.found.get(&key.id) {
                 None => None,
                 Some(found) => Some(Stored {
+                    region: None,
                     bytes: self.read(&key.id, found)?,
                     links: Vec::new(),
                     generation: found.generation,

@@ -231,6 +231,7 @@ impl ObjectStore for Patched {
         self.copy.get_many(keys, &mut |position, stored| {
             let damaged = || self.objects.get(&keys[position].id.into()).ok().flatten();
             let stored = stored.or_else(damaged).unwrap_or_else(|| Stored {
+                region: None,
                 bytes: EMPTY_NODE.as_slice().into(),
                 links: Vec::new(),
                 generation: 0,

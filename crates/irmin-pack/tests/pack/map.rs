@@ -389,3 +389,48 @@ fn opening_keeps_few_of_the_segments_open_that_objects_are_made_from() {
     assert!(most <= 70, "{most} files were open at once");
     assert_clean(&store);
 }
+
+#[test]
+fn objects_that_are_made_from_each_other_are_read_at_once_as_they_are_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PackStore::create(dir.path(), Options::default()).unwrap();
+    let mut bytes = 7_u32.to_le_bytes().repeat(150);
+    let mut stored = vec![(put(&store, Kind::Node, &bytes, &[]), bytes.clone())];
+    for number in 0..40 {
+        let before = bytes.clone();
+        bytes[usize::from(number) * 13] = number;
+        let (locator, base) = (stored[usize::from(number)].0.locator.unwrap(), before);
+        let object = Object {
+            base: Some(Base {
+                locator,
+                bytes: &base,
+            }),
+            cut: Cut::NONE,
+            id: Id::of(&bytes),
+            kind: Kind::Node,
+            bytes: &bytes,
+            links: &[],
+            generation: 0,
+        };
+        let keys = store.put_many(&[object]).unwrap();
+        stored.push((keys[0], bytes.clone()));
+    }
+    store.close().unwrap();
+    for map in [true, false] {
+        let options = Options {
+            map,
+            ..Options::default()
+        };
+        let store = PackStore::open(dir.path(), options).unwrap();
+        let keys: Vec<_> = stored.iter().rev().map(|(key, _)| *key).collect();
+        let mut found = vec![None; keys.len()];
+        store
+            .get_many(&keys, &mut |position, stored| found[position] = stored)
+            .unwrap();
+        for (found, (key, bytes)) in found.into_iter().zip(stored.iter().rev()) {
+            assert_eq!(found.unwrap().bytes, bytes);
+            assert_eq!(store.get(key).unwrap().unwrap().bytes, bytes);
+        }
+        store.close().unwrap();
+    }
+}

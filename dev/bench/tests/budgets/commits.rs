@@ -45,7 +45,7 @@ fn a_commit_of_one_entry_allocates_little() -> Result {
     let mut outcome = Ok(());
     let info = measure(|| outcome = counted.commit_each(entries.into_iter(), Durability::None));
     outcome?;
-    within("W1: allocations a commit", info.count_total, COMMITS, 60.0);
+    within("W1: allocations a commit", info.count_total, COMMITS, 54.0);
     Ok(())
 }
 

@@ -139,6 +139,7 @@ impl ObjectStore for Without {
         for (position, key) in keys.iter().enumerate() {
             let bytes = self.0.get(&key.id).filter(|_| key.id != self.1);
             let stored = bytes.map(|bytes| Stored {
+                region: None,
                 bytes: bytes.clone().into(),
                 links: Vec::new(),
                 generation: 0,

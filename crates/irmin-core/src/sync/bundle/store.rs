@@ -139,6 +139,7 @@ impl BundleStore {
             });
         }
         Ok(Stored {
+            region: None,
             bytes: bytes.into(),
             links: Vec::new(),
             generation: place.generation,

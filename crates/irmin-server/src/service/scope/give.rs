@@ -89,6 +89,7 @@ impl Scope {
                 links: Vec::new(),
                 generation: object.generation,
                 cut: object.cut,
+                region: None,
             };
             out(vec![(object.id, stored)]).map_err(|error| {
                 failed = Some(error);
