@@ -41,7 +41,10 @@ impl Layer {
             Self::Client => matches!(other, Self::Core | Self::Wire),
             Self::Facade => matches!(other, Self::Core | Self::Engine | Self::Client),
             Self::Server => matches!(other, Self::Facade | Self::Wire),
-            Self::Program => matches!(other, Self::Facade | Self::Client | Self::Server),
+            Self::Program => matches!(
+                other,
+                Self::Facade | Self::Client | Self::Server | Self::Wire
+            ),
             Self::Dev => true,
         }
     }

@@ -150,6 +150,10 @@ impl Changes {
 
 /// What came of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for each call, and few calls"
+)]
 pub enum CommitOutcome {
     /// It is done.
     Committed {

@@ -90,8 +90,7 @@ impl Changes {
             // A server that is away for now is waited for by whoever waits for a change.
             let _late = waiter.wait(async { tokio::time::timeout(limit, ready).await.is_err() });
         }
-        let state = state.borrow().clone();
-        state
+        state.borrow().clone()
     }
 }
 

@@ -37,18 +37,35 @@ fn what_is_written_is_read_by_path_by_page_and_by_range() {
         set(&client, "main", &format!("dir/{name}"), name);
     }
     let large = Bytes::from(vec![7; 3 << 20]);
-    client.write_blob("main", &path("large"), large.clone(), "a large one").unwrap();
-    assert_eq!(client.value("main", &path("large")).unwrap().unwrap(), large);
-    let part = client.read_blob("main", &path("large"), 10, Some(20)).unwrap();
+    client
+        .write_blob("main", &path("large"), large.clone(), "a large one")
+        .unwrap();
+    assert_eq!(
+        client.value("main", &path("large")).unwrap().unwrap(),
+        large
+    );
+    let part = client
+        .read_blob("main", &path("large"), 10, Some(20))
+        .unwrap();
     assert_eq!(part.len(), 20);
-    let lookup = client.get("main", &[path("dir/a"), path("dir"), path("none")], 10).unwrap();
+    let lookup = client
+        .get("main", &[path("dir/a"), path("dir"), path("none")], 10)
+        .unwrap();
     assert_eq!(lookup.found[0].as_ref().unwrap().data().unwrap(), "a");
-    assert!(matches!(lookup.found[1], Some(RemoteEntry::Directory { entries: 3, .. })));
+    assert!(matches!(
+        lookup.found[1],
+        Some(RemoteEntry::Directory { entries: 3, .. })
+    ));
     assert_eq!(lookup.found[2], None);
     let page = client.list("main", &path("dir"), None, 2).unwrap();
     assert_eq!((page.entries.len(), page.total, page.more), (2, 3, true));
-    let rest = client.list("main", &path("dir"), Some(&page.entries[1].0), 2).unwrap();
-    assert_eq!((rest.entries[0].0.as_bytes(), rest.more), (&b"c"[..], false));
+    let rest = client
+        .list("main", &path("dir"), Some(&page.entries[1].0), 2)
+        .unwrap();
+    assert_eq!(
+        (rest.entries[0].0.as_bytes(), rest.more),
+        (&b"c"[..], false)
+    );
     assert_eq!(client.value("main", &path("dir")).unwrap(), None);
 }
 
@@ -58,7 +75,11 @@ fn history_is_told_by_log_diff_and_blame() {
     let first = set(&client, "main", "a", "1");
     let second = set(&client, "main", "b", "2");
     let log = client.log("main", &LogQuery::default()).unwrap();
-    let ids: Vec<String> = log.commits.iter().map(|commit| commit.id.to_string()).collect();
+    let ids: Vec<String> = log
+        .commits
+        .iter()
+        .map(|commit| commit.id.to_string())
+        .collect();
     assert_eq!(ids, [second.clone(), first.clone()]);
     let of_a = LogQuery {
         path: path("a"),
@@ -82,11 +103,19 @@ fn a_condition_that_does_not_hold_is_an_answer() {
             .set(&path("a"), "2")
     };
     let failed = client.commit(&changes("9")).unwrap();
-    assert!(matches!(failed, CommitOutcome::Failed { index: 0, .. }), "{failed:?}");
+    assert!(
+        matches!(failed, CommitOutcome::Failed { index: 0, .. }),
+        "{failed:?}"
+    );
     let done = client.commit(&changes("1")).unwrap();
     assert!(matches!(done, CommitOutcome::Committed { .. }));
-    let nothing = client.commit(&Changes::new("main", "again").set(&path("a"), "2")).unwrap();
-    assert!(matches!(nothing, CommitOutcome::Committed { commit: None, .. }));
+    let nothing = client
+        .commit(&Changes::new("main", "again").set(&path("a"), "2"))
+        .unwrap();
+    assert!(matches!(
+        nothing,
+        CommitOutcome::Committed { commit: None, .. }
+    ));
 }
 
 #[test]
@@ -96,7 +125,9 @@ fn a_session_sees_its_own_writes_and_is_stale_when_what_it_read_changed() {
     let session = client.begin("main", Isolation::Serializable, 0).unwrap();
     let data: Bytes = "2".into();
     let mode = irmin_core::Mode::Normal;
-    session.write(&[(path("b"), Write::Set { data, mode })]).unwrap();
+    session
+        .write(&[(path("b"), Write::Set { data, mode })])
+        .unwrap();
     let found = session.get(&[path("a"), path("b")], 10).unwrap();
     assert_eq!(found[1].as_ref().unwrap().data().unwrap(), "2");
     assert_eq!(client.value("main", &path("b")).unwrap(), None);
@@ -117,7 +148,9 @@ fn a_merge_tells_its_conflicts_and_is_settled_by_a_second_call() {
         expected: None,
         new: Some(base.parse().unwrap()),
     };
-    client.update_names(&[branch], irmin_core::Durability::Sync).unwrap();
+    client
+        .update_names(&[branch], irmin_core::Durability::Sync)
+        .unwrap();
     set(&client, "main", "a", "1");
     set(&client, "side", "a", "2");
     let merge = MergeRequest {
@@ -135,7 +168,10 @@ fn a_merge_tells_its_conflicts_and_is_settled_by_a_second_call() {
         expected_head: conflicts.ours,
         ..merge
     };
-    assert!(matches!(client.merge(&settled).unwrap(), MergeOutcome::Merged(_)));
+    assert!(matches!(
+        client.merge(&settled).unwrap(),
+        MergeOutcome::Merged(_)
+    ));
     assert_eq!(client.value("main", &path("a")).unwrap().unwrap(), "2");
     let ancestors = client.common_ancestors("main", "side").unwrap();
     assert_eq!(ancestors.len(), 1);
@@ -149,7 +185,9 @@ fn a_watch_tells_each_commit_once_in_order() {
         changes: true,
         ..WatchOptions::default()
     };
-    let mut events = client.watch("main", &path("a"), Since::Now, &options).unwrap();
+    let mut events = client
+        .watch("main", &path("a"), Since::Now, &options)
+        .unwrap();
     let mut made = Vec::new();
     for number in 1..20 {
         made.push(set(&client, "main", "a", &number.to_string()));
@@ -170,7 +208,10 @@ fn errors_name_the_place_the_call_and_the_way_out() {
     let error = client.resolve("nothing").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let text = error.to_string();
-    assert!(text.starts_with("Repositories.Resolve at irmin+pipe:irmin: "), "{text}");
+    assert!(
+        text.starts_with("Repositories.Resolve at irmin+pipe:irmin: "),
+        "{text}"
+    );
     let nowhere: RemoteUrl = "irmin+pipe:nobody".parse().unwrap();
     let impatient = irmin_client::Backoff {
         first: Duration::from_millis(1),
@@ -182,7 +223,10 @@ fn errors_name_the_place_the_call_and_the_way_out() {
     let error = client.name("heads/main").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let text = error.to_string();
-    assert!(text.contains("tried 3 times") && text.contains("irmin serve"), "{text}");
+    assert!(
+        text.contains("tried 3 times") && text.contains("irmin serve"),
+        "{text}"
+    );
     let commit = Changes::new("main", "lost").set(&path("a"), "1");
     assert!(client.commit(&commit).unwrap_err().is_outcome_unknown());
 }

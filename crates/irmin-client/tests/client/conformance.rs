@@ -32,6 +32,9 @@ fn a_repository_behind_a_unix_socket_passes_the_suite() {
     irmin_conformance::suite(&|| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let socket = dir.path().join(format!("{number}.sock"));
-        Box::new(Remote(RealServer::at(&format!("unix://{}", socket.display()))))
+        Box::new(Remote(RealServer::at(&format!(
+            "unix://{}",
+            socket.display()
+        ))))
     });
 }

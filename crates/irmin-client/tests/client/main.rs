@@ -1,7 +1,7 @@
 //! The client against a server in this process.
 
-mod conformance;
 mod calls;
+mod conformance;
 mod faults;
 mod real;
 mod rounds;

@@ -34,7 +34,10 @@ impl Fresh {
         let calls = self.store.calls() - before;
         assert!(calls <= budget, "{what}: {calls} calls, not {budget}");
         // A budget that is far too large hides what became worse.
-        assert!(calls + 3 > budget, "{what}: only {calls} calls, so the budget is not {budget}");
+        assert!(
+            calls + 3 > budget,
+            "{what}: only {calls} calls, so the budget is not {budget}"
+        );
         value
     }
 }
@@ -54,7 +57,8 @@ fn filled(commits: usize) -> RealServer {
     let main = filler.branch("main").unwrap();
     for number in 0..commits {
         let at = path(&format!("d{}/e{}/f{number}", number % 5, number % 3));
-        main.set(&at, vec![b'v'; 20 + number * 13 % 400], "grow").unwrap();
+        main.set(&at, vec![b'v'; 20 + number * 13 % 400], "grow")
+            .unwrap();
     }
     server
 }
@@ -72,7 +76,10 @@ fn commands_take_few_round_trips() {
         assert_eq!(dir.list(None, 10).unwrap().len(), 3);
     });
     Fresh::new(&server).costs(4, "set", |repo| {
-        main(repo).set(&path("d1/e1/new"), "1", "set").unwrap().unwrap();
+        main(repo)
+            .set(&path("d1/e1/new"), "1", "set")
+            .unwrap()
+            .unwrap();
     });
     Fresh::new(&server).costs(5, "log -n 10", |repo| {
         let head = main(repo).head_id().unwrap().unwrap();
@@ -80,10 +87,16 @@ fn commands_take_few_round_trips() {
     });
     let again = Fresh::new(&server);
     again.costs(4, "the first set of a handle", |repo| {
-        main(repo).set(&path("d1/e1/new"), "2", "set").unwrap().unwrap();
+        main(repo)
+            .set(&path("d1/e1/new"), "2", "set")
+            .unwrap()
+            .unwrap();
     });
     again.costs(3, "the next set of a handle", |repo| {
-        main(repo).set(&path("d1/e1/new"), "3", "set").unwrap().unwrap();
+        main(repo)
+            .set(&path("d1/e1/new"), "3", "set")
+            .unwrap()
+            .unwrap();
     });
 }
 
@@ -99,7 +112,8 @@ fn a_clone_and_a_fetch_take_round_trips_by_their_number_of_streams() {
     });
     let main = Fresh::new(&server).repo.branch("main").unwrap();
     for number in 0..100 {
-        main.set(&path(&format!("new/{number}")), "1", "more").unwrap();
+        main.set(&path(&format!("new/{number}")), "1", "more")
+            .unwrap();
     }
     Fresh::new(&server).costs(5, "fetch of 100 commits", |remote| {
         let engine = remote.engine().as_ref();
@@ -111,7 +125,9 @@ fn a_clone_and_a_fetch_take_round_trips_by_their_number_of_streams() {
     options.copy.depth = NonZeroU32::new(3);
     Fresh::new(&server).costs(5, "shallow clone", |remote| {
         let engine = remote.engine().as_ref();
-        let fetched = shallow.fetch(engine, "origin", &options, &mut go_on).unwrap();
+        let fetched = shallow
+            .fetch(engine, "origin", &options, &mut go_on)
+            .unwrap();
         assert_eq!(fetched.copied.commits, 3);
     });
 }
@@ -122,12 +138,18 @@ fn a_push_takes_round_trips_by_its_rounds() {
     let here = memory();
     let remote = Fresh::new(&server);
     let engine = remote.repo.engine().as_ref();
-    here.fetch(engine, "origin", &FetchOptions::default(), &mut go_on).unwrap();
+    here.fetch(engine, "origin", &FetchOptions::default(), &mut go_on)
+        .unwrap();
     let main = here.branch("main").unwrap();
-    let there = here.engine().get_ref("remotes/origin/main").unwrap().unwrap();
+    let there = here
+        .engine()
+        .get_ref("remotes/origin/main")
+        .unwrap()
+        .unwrap();
     main.reset(&here.must_load(there).unwrap()).unwrap();
     for number in 0..100 {
-        main.set(&path(&format!("new/{number}")), "1", "more").unwrap();
+        main.set(&path(&format!("new/{number}")), "1", "more")
+            .unwrap();
     }
     let refs = [PushRef {
         name: main.name().full(),
@@ -136,7 +158,9 @@ fn a_push_takes_round_trips_by_its_rounds() {
     }];
     Fresh::new(&server).costs(220, "push of 100 commits", |remote| {
         let engine = remote.engine().as_ref();
-        let outcome = here.push(engine, Some("origin"), &refs, &mut go_on).unwrap();
+        let outcome = here
+            .push(engine, Some("origin"), &refs, &mut go_on)
+            .unwrap();
         assert!(matches!(outcome, PushOutcome::Pushed { .. }));
     });
 }
