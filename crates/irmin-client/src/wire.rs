@@ -54,6 +54,7 @@ pub(crate) fn to_cut(cut: Cut) -> Option<v1::Cut> {
 pub(crate) fn object(object: v1::StoredObject) -> (Id, Stored) {
     let stored = Stored {
         links: Vec::new(),
+        region: None,
         generation: object.generation,
         cut: cut(object.cut),
         // What came is a piece of a whole message, which it would keep in memory.

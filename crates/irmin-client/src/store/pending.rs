@@ -107,6 +107,7 @@ impl Waiting {
         Stored {
             bytes: self.bytes.clone(),
             links: Vec::new(),
+            region: None,
             generation: self.generation,
             cut: self.cut,
         }

@@ -198,6 +198,7 @@ impl Spool {
         Ok(Some(Stored {
             bytes: bytes.into(),
             links: Vec::new(),
+            region: None,
             generation: place.generation,
             cut: place.cut,
         }))

@@ -115,7 +115,7 @@ fn a_clone_and_a_fetch_take_round_trips_by_their_number_of_streams() {
         main.set(&path(&format!("new/{number}")), "1", "more")
             .unwrap();
     }
-    Fresh::new(&server).costs(5, "fetch of 100 commits", |remote| {
+    Fresh::new(&server).costs(12, "fetch of 100 commits", |remote| {
         let engine = remote.engine().as_ref();
         let fetched = here.fetch(engine, "origin", &options, &mut go_on).unwrap();
         assert_eq!(fetched.copied.commits, 100);
@@ -156,7 +156,7 @@ fn a_push_takes_round_trips_by_its_rounds() {
         new: main.head_id().unwrap(),
         mode: PushMode::FastForward,
     }];
-    Fresh::new(&server).costs(220, "push of 100 commits", |remote| {
+    Fresh::new(&server).costs(20, "push of 100 commits", |remote| {
         let engine = remote.engine().as_ref();
         let outcome = here
             .push(engine, Some("origin"), &refs, &mut go_on)

@@ -1,7 +1,5 @@
 //! Every command works on a repository on a server as it does on a directory.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 
