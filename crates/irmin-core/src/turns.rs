@@ -158,6 +158,7 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::mpsc;
     use std::thread;
 
@@ -221,6 +222,29 @@ mod tests {
         });
         assert_eq!(*lock(&order), (0..WAITING).collect::<Vec<_>>());
         assert!(!lock(&turns.line).is_taken);
+    }
+
+    #[test]
+    fn nobody_is_passed_without_end() {
+        let (turns, taken) = (Turns::default(), AtomicU32::new(0));
+        thread::scope(|scope| {
+            let turn = turns.take();
+            let waiter = scope.spawn(|| {
+                let _turn = turns.take();
+                taken.load(Ordering::Relaxed)
+            });
+            while lock(&turns.line).waiting.is_empty() {
+                thread::yield_now();
+            }
+            drop(turn);
+            // As greedy as can be.
+            for _ in 0..10_000 {
+                let _turn = turns.take();
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
+            let passed = waiter.join().unwrap();
+            assert!(passed <= PASSED_MAX, "{passed}");
+        });
     }
 
     #[test]

@@ -65,28 +65,5 @@ pub(crate) fn take(reader: &mut Reader<'_>, near: &mut Place) -> Option<Option<L
             number: u32::try_from(number).ok()?,
         }
     };
-    // More than a segment can have: whoever notes what is linked to has a bit for each up to there.
-    let is_possible = near.number < RECORDS_MAX;
-    near.locator().filter(|_| is_possible).map(Some)
-}
-
-/// A segment of 1 GiB and a frame more has fewer records, of 5 bytes at least.
-pub(crate) const RECORDS_MAX: u32 = 1 << 28;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_to_a_record_that_no_segment_can_have_is_none() {
-        for (number, is_taken) in [(RECORDS_MAX - 1, true), (RECORDS_MAX, false)] {
-            for segment in [1, 2] {
-                let (here, target) = (Place { segment, number: 7 }, Place { segment: 1, number });
-                let mut bytes = Vec::new();
-                encode(&mut bytes, here, &[target.locator()]);
-                let links = decode(&mut Reader::new(&bytes, 0), here);
-                assert_eq!(links, is_taken.then(|| vec![target.locator()]));
-            }
-        }
-    }
+    near.locator().map(Some)
 }

@@ -54,13 +54,16 @@ impl Barrier {
 
     /// Marks a record; `false` when there is no such segment, or it was done before.
     pub(crate) fn mark(&mut self, place: Place) -> bool {
+        if !is_possible(place) {
+            return false;
+        }
         let bits = self.marks.get_mut(&place.segment);
         bits.map(|bits| bits.set(place.number)).is_some()
     }
 
     /// Marks a record that something alive is made from; `false` as above.
     pub(crate) fn mark_base(&mut self, place: Place) -> bool {
-        let is_to_come = self.marks.contains_key(&place.segment);
+        let is_to_come = is_possible(place) && self.marks.contains_key(&place.segment);
         if is_to_come {
             self.bases
                 .entry(place.segment)
@@ -93,6 +96,7 @@ impl Barrier {
         match self.marks.get_mut(&place.segment) {
             // New, or done: then its tables tell what it holds.
             None => true,
+            Some(_) if !is_possible(place) => false,
             Some(bits) if is_current && self.is_frozen => bits.get(place.number),
             Some(bits) => {
                 self.is_dirty |= bits.set(place.number) && is_current;
@@ -107,6 +111,9 @@ impl Barrier {
         let is_current = place.segment == self.current;
         if !self.marks.contains_key(&place.segment) {
             return true;
+        }
+        if !is_possible(place) {
+            return false;
         }
         if is_current && self.is_frozen {
             return self.is_marked(place) || self.is_base(place);
@@ -185,5 +192,31 @@ impl Barrier {
     pub(crate) fn done(&mut self) {
         self.marks.remove(&self.current);
         self.bases.remove(&self.current);
+    }
+}
+
+/// Whether a segment can have a record of that number: a hostile link must not cost a bit for each of
+/// four billion.
+pub(crate) const fn is_possible(place: Place) -> bool {
+    place.number < RECORDS_MAX
+}
+
+/// A segment of 1 GiB and a frame more has fewer records, of 5 bytes at least.
+const RECORDS_MAX: u32 = 1 << 28;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_no_segment_can_have_is_not_noted() {
+        let mut barrier = Barrier::new(std::iter::once(1), HashSet::new());
+        for (number, is_taken) in [(7, true), (RECORDS_MAX, false), (u32::MAX, false)] {
+            let place = Place { segment: 1, number };
+            assert_eq!(barrier.mark(place), is_taken);
+            assert_eq!(barrier.mark_base(place), is_taken);
+            assert_eq!(barrier.keep(place), is_taken);
+            assert_eq!(barrier.keep_base(place), is_taken);
+        }
     }
 }

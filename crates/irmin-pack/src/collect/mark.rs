@@ -7,7 +7,7 @@ use std::sync::Arc;
 use irmin_core::{Collect, CollectReport, Cut, Id, Kind, Locator, StoreError, links_of};
 
 use crate::chain::{self, Piece, Recent, Whole};
-use crate::collect::barrier::{Barrier, Frozen};
+use crate::collect::barrier::{Barrier, Frozen, is_possible};
 use crate::collect::bits::Bits;
 use crate::collect::holds::held;
 use crate::collect::meter::{Meter, Stop};
@@ -319,7 +319,7 @@ impl Run<'_> {
     fn name_links(&mut self, place: Place, links: &[Option<Locator>]) {
         for target in links.iter().flatten().copied().map(Place::of) {
             // Others are no links, which is told when they are followed.
-            if (self.young..place).contains(&target) {
+            if (self.young..place).contains(&target) && is_possible(target) {
                 self.named
                     .entry(target.segment)
                     .or_default()

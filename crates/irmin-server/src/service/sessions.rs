@@ -282,7 +282,7 @@ impl Scope {
         options.isolation = session.isolation;
         let mut guard = lock(&session.work);
         let work = guard.as_ref().ok_or_else(no_session)?;
-        let (_, write) = self.rights_on(branch);
+        let (read, write) = self.rights_on(branch);
         let mut refused = None;
         let mut check = |old: &Tree, new: &Tree| {
             check_outside(old, new, &write)
@@ -292,7 +292,8 @@ impl Scope {
         let made = self
             .branch(branch)?
             .commit_view(&options, &work.view, opened_on, &mut check);
-        let made = made.map_err(|error| refused.unwrap_or_else(|| error.into()));
+        let made =
+            made.map_err(|error| refused.unwrap_or_else(|| super::scope::hidden(error, &read)));
         if !matches!(&made, Err(error) if error.kind != ErrorKind::Conflict) {
             *guard = None;
             drop(guard);

@@ -43,7 +43,7 @@ pub(super) use transaction::write_one;
 pub use transaction::{Precondition, Transaction, Write};
 pub use view::ScopedView;
 pub(super) use view::check_outside;
-pub(super) use write::pass_on;
+pub(super) use write::{hidden, pass_on};
 
 /// A repository as one caller may see it: rights are enforced here and nowhere else.
 ///

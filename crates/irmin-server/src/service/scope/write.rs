@@ -5,7 +5,7 @@ use irminsule::{Blob, Durability, Mode, Path, View};
 use super::view::{ScopedView, check_outside};
 use super::{CommitOptions, Committed, Scope, Snapshot};
 use crate::service::access::{PathSet, Right};
-use crate::service::error::{Result, ServiceError};
+use crate::service::error::{Details, Result, ServiceError};
 use crate::service::requests::{Answer, Begun, Running};
 use crate::service::verb::Verb;
 
@@ -71,7 +71,7 @@ impl Scope {
         );
         let done = match done {
             Ok(done) => done,
-            Err(error) => return Err(refused.or(failed).unwrap_or_else(|| error.into())),
+            Err(error) => return Err(refused.or(failed).unwrap_or_else(|| hidden(error, &read))),
         };
         self.committed(
             branch,
@@ -242,6 +242,19 @@ pub(in crate::service) fn pass_on(
     };
     *kept = Some(error);
     passed
+}
+
+/// Returns an error as somebody may hear of it who may read some paths: without conflicts elsewhere.
+pub(in crate::service) fn hidden(error: irminsule::Error, read: &PathSet) -> ServiceError {
+    let mut error = ServiceError::from(error);
+    if let Details::Conflicts(conflicts) = &mut error.details {
+        let all = conflicts.len();
+        conflicts.retain(|conflict| read.covers(&conflict.path));
+        if conflicts.len() < all {
+            error.message = "conflicts with commits made meanwhile".to_owned();
+        }
+    }
+    error
 }
 
 /// What may be lost by a change of a name that the caller did not ask more for.

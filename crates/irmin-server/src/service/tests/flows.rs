@@ -241,11 +241,10 @@ fn a_request_with_a_key_is_done_once_also_after_a_restart() {
     assert_eq!(head.generation(), 2);
 }
 
-#[test]
-fn conflicts_of_a_merge_are_values_and_are_settled_path_by_path() {
-    let server = open_server();
-    seed(&server, "main", &["a", "b"]);
-    let scope = scope_of(&server, "ada");
+/// Makes two branches that differ at two paths.
+fn diverged(server: &Server) -> Scope {
+    seed(server, "main", &["a", "b"]);
+    let scope = scope_of(server, "ada");
     scope
         .create_branch("dev", &scope.resolve("main").unwrap())
         .unwrap();
@@ -258,6 +257,13 @@ fn conflicts_of_a_merge_are_values_and_are_settled_path_by_path() {
             })
             .unwrap();
     }
+    scope
+}
+
+#[test]
+fn conflicts_of_a_merge_are_values_and_are_settled_path_by_path() {
+    let server = open_server();
+    let scope = diverged(&server);
     let mut request = MergeRequest::new("dev", CommitOptions::new("merge"));
     for dry_run in [true, false] {
         request.dry_run = dry_run;
@@ -375,7 +381,15 @@ fn who_sees_a_part_cannot_give_the_whole_another_name_or_merge_it() {
     }
     let unknown = scope.resolve("hiddem").unwrap_err();
     assert!(!unknown.message.contains("hidden"), "{unknown}");
-    // What ada may read she may put on her own branch, and that says nothing of the rest.
+}
+
+#[test]
+fn what_one_sees_of_a_part_can_be_put_elsewhere_and_says_nothing_of_the_rest() {
+    let rules = "[[rule]]\nprincipal = 'ada'\nbranch = 'main'\npath = 'a'\nright = 'read'\n\
+                 [[rule]]\nprincipal = 'ada'\nbranch = 'own'\nright = 'admin'";
+    let server = with_rules(rules);
+    seed(&server, "main", &["a/1", "secret"]);
+    let scope = scope_of(&server, "ada");
     let graft = Write::Graft {
         path: path("copy"),
         revision: "main".to_owned(),
@@ -547,4 +561,41 @@ fn repositories_are_made_dropped_and_found_again() {
     let server = open();
     assert_eq!(server.list_repos(&ada), ["main", "second"]);
     assert!(!dir.path().join(".dropped-9-old").exists());
+}
+
+#[test]
+fn a_value_that_comes_to_lie_above_a_write_meanwhile_is_not_replaced_by_who_may_not_write_it() {
+    let rules = "[[rule]]\nprincipal = 'ada'\npath = 'a/b'\nright = 'write'";
+    for isolation in [
+        Isolation::Serializable,
+        Isolation::Snapshot,
+        Isolation::Overwrite,
+    ] {
+        let server = with_rules(rules);
+        seed(&server, "main", &["other"]);
+        let mut is_first = true;
+        let options = CommitOptions::new("late").isolation(isolation);
+        let done = scope_of(&server, "ada").transact("main", &options, |view| {
+            let done = view.set(&path("a/b/c"), "mine")?;
+            if std::mem::take(&mut is_first) {
+                seed(&server, "main", &["a"]);
+            }
+            Ok(done)
+        });
+        let error = done.unwrap_err();
+        assert_ne!(error.kind, ErrorKind::Internal, "{isolation:?}: {error}");
+        if let Details::Conflicts(conflicts) = &error.details {
+            assert!(
+                conflicts.is_empty(),
+                "{conflicts:?} are nothing that ada may see"
+            );
+        }
+        let own = server.scope(&Caller::local(), "main").unwrap();
+        let tree = own.resolve("main").unwrap().tree().unwrap();
+        assert_eq!(
+            tree.get_bytes(&path("a")).unwrap().unwrap(),
+            "a",
+            "{isolation:?}"
+        );
+    }
 }

@@ -99,6 +99,20 @@ fn attempt(server: &Server, caller: &Caller, verb: Verb) -> Result<()> {
                 .map(drop)
         }
         Verb::Sync => scope.sync(),
+        Verb::Stats
+        | Verb::Collect
+        | Verb::Verify
+        | Verb::Backup
+        | Verb::ListRepos
+        | Verb::CreateRepo
+        | Verb::DropRepo
+        | Verb::Tokens => attempt_as_admin(server, caller, &scope, verb),
+    }
+}
+
+/// The same for what concerns a repository, or the server, as a whole.
+fn attempt_as_admin(server: &Server, caller: &Caller, scope: &Scope, verb: Verb) -> Result<()> {
+    match verb {
         Verb::Stats => scope.stats().map(drop),
         Verb::Collect => {
             let mut go_on = |_| std::ops::ControlFlow::Continue(());
@@ -122,6 +136,7 @@ fn attempt(server: &Server, caller: &Caller, verb: Verb) -> Result<()> {
             Err(error) if error.kind == ErrorKind::Invalid => Ok(()),
             done => done.map(drop),
         },
+        other => unreachable!("{}: its line is above", other.name()),
     }
 }
 
