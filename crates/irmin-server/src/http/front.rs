@@ -43,27 +43,31 @@ impl Front {
             turns: Semaphore::new(turns.clamp(1, Semaphore::MAX_PERMITS)),
         })
     }
+}
 
-    /// Finds out who asks.
-    fn caller(&self, request: &Request, id: &Arc<str>) -> Result<Caller> {
-        let who = request
-            .extensions()
-            .get::<Arc<Who>>()
-            .cloned()
-            .unwrap_or_default();
-        let shown = Credentials {
-            bearer: bearer(request.headers())?,
-            certificate: who.certificate.as_ref(),
-        };
-        let access = self.server.access();
-        let caller = access.authenticate(&shown, door(request), who.peer.clone());
-        if let Err(error) = &caller
-            && error.kind == ErrorKind::Unauthenticated
-        {
-            self.server.metrics().unauthenticated.add(1);
-        }
-        Ok(caller?.with_request_id(Arc::clone(id)))
-    }
+/// Finds out who asks, and notes it where nobody believes that.
+pub(crate) fn identify(
+    server: &Server,
+    request: &Request,
+    via: Transport,
+    id: &Arc<str>,
+) -> Result<Caller> {
+    let who = request.extensions().get::<Arc<Who>>();
+    let who = who.cloned().unwrap_or_default();
+    let shown = Credentials {
+        bearer: bearer(request.headers())?,
+        certificate: who.certificate.as_ref(),
+    };
+    server.authenticate(&shown, via, who.peer.clone(), id)
+}
+
+/// Tells whether a request comes from this machine: from a loopback address, or through a Unix socket.
+pub(crate) fn is_local(request: &Request) -> bool {
+    let who = request.extensions().get::<Arc<Who>>();
+    who.is_some_and(|who| match who.peer.address {
+        Some(address) => address.to_canonical().is_loopback(),
+        None => true,
+    })
 }
 
 /// Passes a request on.
@@ -99,7 +103,7 @@ async fn answer(
     via: Transport,
 ) -> Response {
     let start = Instant::now();
-    let caller = match front.caller(&request, id) {
+    let caller = match identify(&front.server, &request, via, id) {
         Ok(caller) => caller,
         Err(error) => return refused(&error, via),
     };
