@@ -17,7 +17,6 @@ use tonic::Status;
 
 pub use connection::{Connections, Who};
 pub(crate) use front::{identify, is_local};
-pub(crate) use request_id::of as request_id;
 pub use serve::serve;
 pub(crate) use serve::who;
 

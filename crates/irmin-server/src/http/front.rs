@@ -43,31 +43,22 @@ impl Front {
             turns: Semaphore::new(turns.clamp(1, Semaphore::MAX_PERMITS)),
         })
     }
-}
 
-/// Finds out who asks, and notes it where nobody believes that.
-pub(crate) fn identify(
-    server: &Server,
-    request: &Request,
-    via: Transport,
-    id: &Arc<str>,
-) -> Result<Caller> {
-    let who = request.extensions().get::<Arc<Who>>();
-    let who = who.cloned().unwrap_or_default();
-    let shown = Credentials {
-        bearer: bearer(request.headers())?,
-        certificate: who.certificate.as_ref(),
-    };
-    server.authenticate(&shown, via, who.peer.clone(), id)
-}
-
-/// Tells whether a request comes from this machine: from a loopback address, or through a Unix socket.
-pub(crate) fn is_local(request: &Request) -> bool {
-    let who = request.extensions().get::<Arc<Who>>();
-    who.is_some_and(|who| match who.peer.address {
-        Some(address) => address.to_canonical().is_loopback(),
-        None => true,
-    })
+    /// Finds out who asks.
+    fn caller(&self, request: &Request, id: &Arc<str>) -> Result<Caller> {
+        let who = request
+            .extensions()
+            .get::<Arc<Who>>()
+            .cloned()
+            .unwrap_or_default();
+        let shown = Credentials {
+            bearer: bearer(request.headers())?,
+            certificate: who.certificate.as_ref(),
+        };
+        let via = door(request);
+        self.server
+            .authenticate_request(&shown, via, who.peer.clone(), id)
+    }
 }
 
 /// Passes a request on.
@@ -103,7 +94,7 @@ async fn answer(
     via: Transport,
 ) -> Response {
     let start = Instant::now();
-    let caller = match identify(&front.server, &request, via, id) {
+    let caller = match front.caller(&request, id) {
         Ok(caller) => caller,
         Err(error) => return refused(&error, via),
     };
@@ -177,4 +168,25 @@ fn refused(error: &ServiceError, via: Transport) -> Response {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// Finds out who asks beside the front, for what is not a repository's.
+pub(crate) fn identify(server: &Server, request: &Request) -> Result<Caller> {
+    let who = request.extensions().get::<Arc<Who>>();
+    let who = who.cloned().unwrap_or_default();
+    let shown = Credentials {
+        bearer: bearer(request.headers())?,
+        certificate: who.certificate.as_ref(),
+    };
+    let id = request_id::of(request.headers());
+    server.authenticate_request(&shown, Transport::Web, who.peer.clone(), &id)
+}
+
+/// Tells whether a request comes from this machine: from a loopback address, or through a Unix socket.
+pub(crate) fn is_local(request: &Request) -> bool {
+    let who = request.extensions().get::<Arc<Who>>();
+    who.is_some_and(|who| match who.peer.address {
+        Some(address) => address.to_canonical().is_loopback(),
+        None => true,
+    })
 }

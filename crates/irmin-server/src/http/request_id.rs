@@ -11,7 +11,7 @@ pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const BYTES_MAX: usize = 64;
 
 /// Returns the client's id, if it is a plain word, or a new one.
-pub(crate) fn of(headers: &HeaderMap) -> Arc<str> {
+pub(super) fn of(headers: &HeaderMap) -> Arc<str> {
     let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
     match given.filter(|id| is_good(id)) {
         Some(id) => id.into(),

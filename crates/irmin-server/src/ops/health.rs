@@ -13,7 +13,7 @@ use axum::routing::get;
 use super::metrics;
 use crate::config::Audience;
 use crate::http;
-use crate::service::{ErrorKind, Server, ServiceError, Transport};
+use crate::service::{ErrorKind, Server, ServiceError};
 
 /// How far the server is. Cheap to clone; all clones are one.
 #[derive(Clone, Debug, Default)]
@@ -115,8 +115,7 @@ impl About {
             }
             Audience::Local | Audience::Admin => {}
         }
-        let id = http::request_id(request.headers());
-        let caller = http::identify(&self.server, request, Transport::Web, &id)?;
+        let caller = http::identify(&self.server, request)?;
         if self.server.access().is_server_admin(&caller) {
             return Ok(());
         }

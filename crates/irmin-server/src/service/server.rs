@@ -154,6 +154,20 @@ impl Server {
         shown: &Credentials<'_>,
         via: Transport,
         peer: Peer,
+    ) -> Result<Caller> {
+        self.authenticate_request(shown, via, peer, &Arc::from(""))
+    }
+
+    /// As [`authenticate`](Self::authenticate), for a request with an id, which is in the log and in
+    /// the caller.
+    ///
+    /// # Errors
+    /// As [`Access::authenticate`].
+    pub fn authenticate_request(
+        &self,
+        shown: &Credentials<'_>,
+        via: Transport,
+        peer: Peer,
         request_id: &Arc<str>,
     ) -> Result<Caller> {
         let from = peer.clone();
