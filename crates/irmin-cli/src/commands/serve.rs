@@ -166,6 +166,13 @@ fn tell(ui: &mut Ui, started: &Started) -> Result<(), Failure> {
         ui.line(format!("  {:<8} {place}/metrics", "figures"))?;
     }
     ui.line(who(started.entry))?;
+    let remote = places(&endpoints, repository).into_iter();
+    let mut remote = remote.filter(|(label, _)| *label == "gRPC");
+    if let (true, Some((_, url))) = (started.is_trial, remote.next()) {
+        ui.line(format!(
+            "Pages show at once what changes, such as by: irmin --repo {url} set welcome hello"
+        ))?;
+    }
     ui.line("Ctrl-C stops it.")?;
     ui.finish()
 }

@@ -32,6 +32,8 @@ pub struct Started {
     pub repositories: Vec<String>,
     /// Who may come in.
     pub entry: Entry,
+    /// Whether nobody named a data directory: somebody is trying it out.
+    pub is_trial: bool,
 }
 
 /// How a server ended.
@@ -181,6 +183,7 @@ impl Running {
             data: self.settings.data.clone(),
             repositories: self.server.repos().names(),
             entry: self.server.access().config().entry,
+            is_trial: self.settings.is_trial,
         }
     }
 
