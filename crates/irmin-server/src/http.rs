@@ -16,7 +16,9 @@ use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
 pub use connection::{Connections, Who};
+pub(crate) use front::{identify, is_local};
 pub use serve::serve;
+pub(crate) use serve::who;
 
 use crate::service::{Server, Transport};
 use crate::{grpc, rest, web};

@@ -14,6 +14,7 @@
 mod behaviour;
 mod clones;
 mod remote;
+mod serve;
 mod session;
 
 use std::fs;

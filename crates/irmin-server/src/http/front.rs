@@ -60,14 +60,9 @@ impl Front {
             bearer: bearer(request.headers())?,
             certificate: who.certificate.as_ref(),
         };
-        let access = self.server.access();
-        let caller = access.authenticate(&shown, door(request), who.peer.clone());
-        if let Err(error) = &caller
-            && error.kind == ErrorKind::Unauthenticated
-        {
-            self.server.metrics().unauthenticated.add(1);
-        }
-        Ok(caller?.with_request_id(Arc::clone(id)))
+        let via = door(request);
+        self.server
+            .authenticate_request(&shown, via, who.peer.clone(), id)
     }
 }
 
@@ -181,4 +176,25 @@ fn refused(error: &ServiceError, via: Transport) -> Response {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// Finds out who asks beside the front, for what is not a repository's.
+pub(crate) fn identify(server: &Server, request: &Request) -> Result<Caller> {
+    let who = request.extensions().get::<Arc<Who>>();
+    let who = who.cloned().unwrap_or_default();
+    let shown = Credentials {
+        bearer: bearer(request.headers())?,
+        certificate: who.certificate.as_ref(),
+    };
+    let id = request_id::of(request.headers());
+    server.authenticate_request(&shown, Transport::Web, who.peer.clone(), &id)
+}
+
+/// Tells whether a request comes from this machine: from a loopback address, or through a Unix socket.
+pub(crate) fn is_local(request: &Request) -> bool {
+    let who = request.extensions().get::<Arc<Who>>();
+    who.is_some_and(|who| match who.peer.address {
+        Some(address) => address.to_canonical().is_loopback(),
+        None => true,
+    })
 }

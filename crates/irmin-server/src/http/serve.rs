@@ -64,7 +64,7 @@ pub async fn serve(
 }
 
 /// Says who is at the other end of a flow.
-fn who(peer: &conduit::Peer) -> Who {
+pub(crate) fn who(peer: &conduit::Peer) -> Who {
     let certificate = peer.certificate().map(|certificate| Certificate {
         common_name: certificate.common_name().map(str::to_owned),
         alternative_names: certificate.names().iter().filter_map(name).collect(),

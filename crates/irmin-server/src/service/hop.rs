@@ -272,7 +272,7 @@ impl Server {
             Err(error) => {
                 self.0
                     .metrics
-                    .ran(Verb::Resolve, Some(error.kind), start.elapsed());
+                    .ran(Verb::Resolve, caller.via, Some(error.kind), start.elapsed());
                 self.0
                     .audit
                     .note(caller, Verb::Resolve, repo, None, Some(error.kind));
@@ -282,7 +282,9 @@ impl Server {
         let done = body(&scope);
         let failed = done.as_ref().err().map(|error| error.kind);
         let (verb, branch) = scope.noted();
-        self.0.metrics.ran(verb, failed, start.elapsed());
+        self.0
+            .metrics
+            .ran(verb, caller.via, failed, start.elapsed());
         self.0
             .audit
             .note(caller, verb, repo, branch.as_deref(), failed);

@@ -65,15 +65,30 @@ impl Histogram {
     }
 }
 
-/// What was asked of one verb.
+/// What came of requests.
 #[derive(Debug, Default)]
-pub struct VerbMetrics {
+pub struct Outcomes {
     /// Requests that succeeded.
     pub ok: Counter,
     /// Requests that failed, by kind, in the order of [`ErrorKind::TABLE`].
     pub failed: [Counter; ErrorKind::TABLE.len()],
-    /// How long they ran.
+}
+
+/// What was asked of one verb.
+#[derive(Debug, Default)]
+pub struct VerbMetrics {
+    /// What came of it, by door, in the order of [`Transport::ALL`].
+    pub doors: [Outcomes; Transport::ALL.len()],
+    /// How long requests ran.
     pub time: Histogram,
+}
+
+impl VerbMetrics {
+    /// Returns how many requests succeeded, through all doors.
+    #[must_use]
+    pub fn ok(&self) -> u64 {
+        self.doors.iter().map(|door| door.ok.get()).sum()
+    }
 }
 
 /// All that a server counts. Engines count for themselves: see
@@ -121,13 +136,22 @@ impl Metrics {
     }
 
     /// Notes a request that ran.
-    pub(crate) fn ran(&self, verb: Verb, failed: Option<ErrorKind>, time: Duration) {
+    pub(crate) fn ran(
+        &self,
+        verb: Verb,
+        via: Transport,
+        failed: Option<ErrorKind>,
+        time: Duration,
+    ) {
         let of = self.verb(verb);
         of.time.note(time);
+        let Some(door) = of.doors.get(via as usize) else {
+            return;
+        };
         let row = failed.and_then(|kind| ErrorKind::TABLE.iter().position(|row| row.0 == kind));
         match row {
-            Some(row) => of.failed[row].add(1),
-            None => of.ok.add(1),
+            Some(row) => door.failed[row].add(1),
+            None => door.ok.add(1),
         }
     }
 }
@@ -155,17 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn what_ran_is_counted_by_verb_and_outcome() {
+    fn what_ran_is_counted_by_verb_door_and_outcome() {
         let metrics = Metrics::default();
-        metrics.ran(Verb::Get, None, Duration::ZERO);
-        metrics.ran(Verb::Get, Some(ErrorKind::NotFound), Duration::ZERO);
-        assert_eq!(
-            (
-                metrics.verb(Verb::Get).ok.get(),
-                metrics.verb(Verb::Get).failed[0].get()
-            ),
-            (1, 1)
-        );
-        assert_eq!(metrics.verb(Verb::List).ok.get(), 0);
+        let (grpc, rest) = (Transport::Grpc, Transport::Rest);
+        metrics.ran(Verb::Get, grpc, None, Duration::ZERO);
+        metrics.ran(Verb::Get, rest, Some(ErrorKind::NotFound), Duration::ZERO);
+        let doors = &metrics.verb(Verb::Get).doors;
+        let counted = [grpc, rest].map(|via| {
+            let door = &doors[via as usize];
+            (door.ok.get(), door.failed[0].get())
+        });
+        assert_eq!(counted, [(1, 0), (0, 1)]);
+        assert_eq!(metrics.verb(Verb::List).ok(), 0);
+    }
+
+    #[test]
+    fn every_door_is_in_the_list_of_all_at_its_own_place() {
+        for (place, via) in Transport::ALL.into_iter().enumerate() {
+            assert_eq!(via as usize, place, "{}", via.name());
+        }
     }
 }

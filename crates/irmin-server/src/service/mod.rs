@@ -31,7 +31,7 @@ pub use audit::{Audit, AuditConfig};
 pub use error::{Details, ErrorKind, Result, ServiceError};
 pub use hop::Deadline;
 pub use limits::Limits;
-pub use metrics::{Counter, Histogram, Metrics, VerbMetrics};
+pub use metrics::{Counter, Histogram, Metrics, Outcomes, VerbMetrics};
 pub use repos::{Data, OpenRepo, Repos};
 pub use requests::{PRINCIPAL_HEADER, REQUEST_HEADER, REQUEST_KEY_BYTES_MAX, RequestKey};
 pub use scope::{

@@ -155,16 +155,33 @@ impl Server {
         via: Transport,
         peer: Peer,
     ) -> Result<Caller> {
+        self.authenticate_request(shown, via, peer, &Arc::from(""))
+    }
+
+    /// As [`authenticate`](Self::authenticate), for a request with an id, which is in the log and in
+    /// the caller.
+    ///
+    /// # Errors
+    /// As [`Access::authenticate`].
+    pub fn authenticate_request(
+        &self,
+        shown: &Credentials<'_>,
+        via: Transport,
+        peer: Peer,
+        request_id: &Arc<str>,
+    ) -> Result<Caller> {
         let from = peer.clone();
         let found = self.0.access.authenticate(shown, via, peer);
         if let Err(error) = &found {
             self.0.metrics.unauthenticated.add(1);
             // Those that come too often are not noted, so that nobody can flood the log.
             if error.kind == ErrorKind::Unauthenticated {
-                self.0.audit.note_stranger(&Caller::known(None, via, from));
+                let stranger = Caller::known(None, via, from);
+                let stranger = stranger.with_request_id(Arc::clone(request_id));
+                self.0.audit.note_stranger(&stranger);
             }
         }
-        found
+        Ok(found?.with_request_id(Arc::clone(request_id)))
     }
 
     /// Returns what is counted.
@@ -237,7 +254,7 @@ impl Server {
     pub fn note_refused(&self, caller: &Caller, verb: Verb, repo: &str, kind: ErrorKind) {
         self.0
             .metrics
-            .ran(verb, Some(kind), std::time::Duration::ZERO);
+            .ran(verb, caller.via, Some(kind), std::time::Duration::ZERO);
         self.0.audit.note(caller, verb, repo, None, Some(kind));
     }
 }

@@ -114,7 +114,7 @@ impl Server {
         let mut names = self.repos().names();
         names.retain(|name| !self.access().grants(caller, name).is_empty());
         self.metrics()
-            .ran(Verb::ListRepos, None, std::time::Duration::ZERO);
+            .ran(Verb::ListRepos, caller.via, None, std::time::Duration::ZERO);
         names
     }
 
@@ -196,7 +196,8 @@ impl Server {
             false => Err(ServiceError::denied("you do not administer this")),
         };
         let failed = done.as_ref().err().map(|error| error.kind);
-        self.metrics().ran(verb, failed, start.elapsed());
+        self.metrics()
+            .ran(verb, caller.via, failed, start.elapsed());
         self.audit().note(caller, verb, repo, None, failed);
         done
     }
