@@ -172,7 +172,7 @@ fn load(server: &Server, text: &mut Text) {
 /// A figure about a store: its name, what it is, what it means, where it is.
 type Figure = (&'static str, Kind, &'static str, fn(&StoreStats) -> u64);
 
-const FIGURES: [Figure; 9] = [
+const FIGURES: [Figure; 10] = [
     (
         "irmin_store_segments",
         Kind::Gauge,
@@ -217,6 +217,12 @@ const FIGURES: [Figure; 9] = [
         Kind::Counter,
         "Bytes that were written to files.",
         |stats| stats.bytes_written,
+    ),
+    (
+        "irmin_store_cache_hits_total",
+        Kind::Counter,
+        "Records that the cache had.",
+        |stats| stats.cache_hits,
     ),
     (
         "irmin_store_reads_total",

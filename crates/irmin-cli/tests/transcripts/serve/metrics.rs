@@ -126,6 +126,7 @@ fn the_figures_are_in_the_format_of_prometheus_and_count_what_was_done() {
     );
     assert_eq!(samples["irmin_request_seconds_count{verb=\"commit\"}"], 3.0);
     assert!(samples["irmin_store_syncs_total{repository=\"main\"}"] >= 3.0);
+    assert!(samples.contains_key("irmin_store_cache_hits_total{repository=\"main\"}"));
     assert!(
         samples
             .keys()
