@@ -2,9 +2,15 @@
 
 mod calls;
 mod contents;
+mod crowd;
 mod draining;
+mod faulty;
+mod kills;
+mod linear;
 mod merges;
+mod model;
 mod objects;
 mod support;
+mod tls;
 mod transactions;
 mod watches;
