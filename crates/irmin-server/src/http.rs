@@ -28,7 +28,6 @@ use front::Front;
 /// request's extensions.
 ///
 /// Must be called inside a tokio runtime.
-#[must_use]
 pub fn router(server: &Server) -> Router {
     // The other transports are merged here: behind the front, or beside it if anybody may come in.
     let known = grpc::routes(server).fallback(nothing_here);

@@ -41,7 +41,10 @@ impl Layer {
             Self::Client => matches!(other, Self::Core | Self::Wire),
             Self::Facade => matches!(other, Self::Core | Self::Engine | Self::Client),
             Self::Server => matches!(other, Self::Facade | Self::Wire),
-            Self::Program => matches!(other, Self::Facade | Self::Client | Self::Server),
+            Self::Program => matches!(
+                other,
+                Self::Facade | Self::Client | Self::Server | Self::Wire
+            ),
             Self::Dev => true,
         }
     }
@@ -66,7 +69,9 @@ fn check_package(workspace: &Workspace, package: &Package, from: Layer, findings
         let Some(to) = layer(workspace, &dependency.name) else {
             continue;
         };
-        let allowed = from.may_use(to) || (dependency.is_dev && to == Layer::Dev);
+        // A client is tested against a server.
+        let is_tested = dependency.is_dev && (from, to) == (Layer::Client, Layer::Server);
+        let allowed = from.may_use(to) || is_tested || (dependency.is_dev && to == Layer::Dev);
         if !allowed {
             let (from_name, to_name) = (&package.name, &dependency.name);
             findings.push(format!(

@@ -13,6 +13,7 @@
 
 mod behaviour;
 mod clones;
+mod remote;
 mod session;
 
 use std::fs;
