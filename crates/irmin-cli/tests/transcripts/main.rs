@@ -13,6 +13,7 @@
 
 mod behaviour;
 mod clones;
+mod machines;
 mod remote;
 mod serve;
 mod session;

@@ -2,10 +2,16 @@
 
 mod calls;
 mod contents;
+mod crowd;
 mod draining;
+mod faulty;
+mod kills;
+mod linear;
 mod merges;
+mod model;
 mod objects;
 mod rest;
 mod support;
+mod tls;
 mod transactions;
 mod watches;

@@ -157,13 +157,18 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) async fn on(flow: BoxFlow) -> Self {
+        Self::try_on(flow).await.expect("it speaks HTTP/2")
+    }
+
+    /// As [`on`](Self::on); `None` if the connection breaks.
+    pub(crate) async fn try_on(flow: BoxFlow) -> Option<Self> {
         let hands = handshake(TokioExecutor::new(), TokioIo::new(flow)).await;
-        let (sender, connection) = hands.expect("it speaks HTTP/2");
+        let (sender, connection) = hands.ok()?;
         tokio::spawn(connection);
-        Self {
+        Some(Self {
             sender,
             headers: Arc::default(),
-        }
+        })
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
