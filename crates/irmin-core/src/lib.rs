@@ -43,7 +43,7 @@ mod watch;
 
 pub use branch::{Branch, Moved};
 pub use check::{CheckProblem, CheckProgress, CheckReport};
-pub use collect::{Collect, CollectOptions, CollectProgress, CollectReport};
+pub use collect::{Collect, CollectOptions, CollectProgress, CollectReport, CutFn};
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
     MESSAGE_BYTES_MAX, PARENTS_MAX, SIGNATURE_BYTES_MAX, Signature, SignatureError, Time,

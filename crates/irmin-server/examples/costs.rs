@@ -6,32 +6,118 @@
 use std::time::{Duration, Instant};
 
 use irmin_server::service::{
-    AccessConfig, Caller, CommitOptions, Config, Data, Deadline, Entry, Server, WatchOptions,
+    AccessConfig, Caller, CommitOptions, Config, Data, Deadline, Entry, Peer, Principal,
+    RequestKey, Rules, Server, Transport, WatchOptions,
 };
-use irminsule::{Durability, Path, Since};
+use irminsule::{Durability, Id, Path, Since};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const REQUESTS: u32 = 20_000;
 
+/// How many commits are looked through for keys.
+const COMMITS: u32 = 4096;
+
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().ok_or("give a directory")?;
     let watchers = arguments.next().map_or(Ok(1000), |count| count.parse())?;
-    let access = AccessConfig {
-        entry: Entry::Open,
-        ..AccessConfig::default()
-    };
-    let server = Server::open(Config {
-        access,
-        ..Config::new(Data::Dir(dir.into()))
-    })?;
-    commit(&server, "first")?;
+    let server = open(&dir)?;
+    for number in 0..COMMITS {
+        commit(&server, &number.to_string())?;
+    }
+    drop(server);
+    let server = open(&dir)?;
+    for which in ["first", "second"] {
+        let start = Instant::now();
+        let scope = server.scope(&Caller::local(), "main")?;
+        let key = Some(RequestKey::new(which, Id::of(which.as_bytes()))?);
+        let options = CommitOptions {
+            durability: Durability::None,
+            ..CommitOptions::new("set").request(key)
+        };
+        let at = Path::parse("a/b/c")?;
+        scope.transact("main", &options, |view| view.set(&at, which))?;
+        println!(
+            "the {which} request with a key after a start: {:?}",
+            start.elapsed()
+        );
+    }
+    pruned(&server)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     requests(&server, &runtime)?;
     runtime.block_on(watches(&server, watchers))
+}
+
+fn open(dir: &str) -> Result<Server, Failure> {
+    let access = AccessConfig {
+        entry: Entry::Open,
+        ..AccessConfig::default()
+    };
+    Ok(Server::open(Config {
+        access,
+        ..Config::new(Data::Dir(dir.into()))
+    })?)
+}
+
+/// Compares a caller who sees all with one who sees ten directories of twenty.
+fn pruned(server: &Server) -> Result<(), Failure> {
+    let scope = server.scope(&Caller::local(), "main")?;
+    let options = CommitOptions::new("directories");
+    scope.transact("main", &options, |view| {
+        (0..20).try_for_each(|dir| {
+            view.set(&Path::parse(format!("d{dir}/file"))?, "x")?;
+            Ok(())
+        })
+    })?;
+    let before = server.access().config();
+    let rule =
+        |path: &str| format!("[[rule]]\nprincipal = 'ada'\npath = '{path}'\nright = 'write'\n");
+    let rules = |paths: std::ops::Range<u32>| {
+        paths
+            .map(|dir| rule(&format!("d{dir}")))
+            .collect::<String>()
+    };
+    for (what, rules) in [
+        ("all", rule("")),
+        ("ten of twenty directories", rules(0..10)),
+    ] {
+        server.access().reload(AccessConfig {
+            rules: Rules::parse(&rules)?,
+            entry: Entry::Rules,
+            ..AccessConfig::default()
+        });
+        let ada = Caller::known(
+            Some(Principal::new("ada")?),
+            Transport::Local,
+            Peer::default(),
+        );
+        let at = Path::parse("d5/file")?;
+        let start = Instant::now();
+        for _ in 0..REQUESTS {
+            server.run_here(&ada, "main", Deadline::never(), |scope| {
+                let head = scope.must_have_head("main")?;
+                scope.get(&head, &at)
+            })?;
+        }
+        let read = start.elapsed() / REQUESTS;
+        let start = Instant::now();
+        for number in 0..REQUESTS / 4 {
+            server.run_here(&ada, "main", Deadline::never(), |scope| {
+                let options = CommitOptions {
+                    durability: Durability::None,
+                    ..CommitOptions::new("set")
+                };
+                scope.transact("main", &options, |view| view.set(&at, number.to_string()))
+            })?;
+        }
+        let write = start.elapsed() / (REQUESTS / 4);
+        println!("who may write {what}: a get {read:?}, a commit {write:?}");
+    }
+    server.access().reload((*before).clone());
+    Ok(())
 }
 
 fn commit(server: &Server, value: &str) -> Result<(), Failure> {
@@ -110,7 +196,7 @@ async fn watches(server: &Server, count: usize) -> Result<(), Failure> {
     let bytes = resident().saturating_sub(before) / count;
     println!("{count} idle watches: {bytes} bytes each, {idle:?} of processors a second");
     let mut start = Vec::new();
-    for value in ["second", "third"] {
+    for value in ["seen once", "seen twice"] {
         start.push((Instant::now(), processor_time()));
         commit(server, value)?;
         tokio::time::sleep(Duration::from_secs(2)).await;

@@ -21,6 +21,7 @@ mod merges;
 mod names;
 mod pack;
 mod proof;
+mod received;
 mod tree;
 mod typed;
 
@@ -28,7 +29,7 @@ mod typed;
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
@@ -40,6 +41,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("merges", merges::merges),
     ("proof", proof::run),
     ("bundle", bundle::run),
+    ("received", received::run),
     ("pack_frame", pack::frame),
     ("pack_store", pack::store),
     ("endpoint", conduit::endpoint),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::Failure;
 
 /// Where the files that people write live. Directories are searched.
-const PLACES: [&str; 12] = [
+const PLACES: [&str; 13] = [
     "crates",
     "dev",
     "docs",
@@ -17,6 +17,7 @@ const PLACES: [&str; 12] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "FORMAT.md",
+    "PROTOCOL.md",
     "SHORTCOMINGS.md",
 ];
 

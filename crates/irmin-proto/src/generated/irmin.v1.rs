@@ -4543,8 +4543,12 @@ pub struct SessionReadRequest {
     /// a directory to list
     #[prost(message, optional, tag = "3")]
     pub list: ::core::option::Option<SessionList>,
+    /// as in GetRequest
     #[prost(uint64, tag = "4")]
     pub data_limit: u64,
+    /// the one that the session was begun in
+    #[prost(string, tag = "5")]
+    pub repository: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionList {
@@ -4560,6 +4564,7 @@ pub struct SessionReadResponse {
     /// one for each path, in order
     #[prost(message, repeated, tag = "1")]
     pub found: ::prost::alloc::vec::Vec<Found>,
+    /// Of what is listed only names, kinds and modes are told: a commit depends on what was read.
     #[prost(message, repeated, tag = "2")]
     pub entries: ::prost::alloc::vec::Vec<ListEntry>,
     #[prost(bool, tag = "3")]
@@ -4571,6 +4576,8 @@ pub struct SessionWriteRequest {
     pub session: ::prost::bytes::Bytes,
     #[prost(message, repeated, tag = "2")]
     pub writes: ::prost::alloc::vec::Vec<Write>,
+    #[prost(string, tag = "3")]
+    pub repository: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionWriteResponse {}
@@ -4586,11 +4593,15 @@ pub struct CommitSessionRequest {
     pub allow_empty: bool,
     #[prost(string, tag = "5")]
     pub idempotency_key: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub repository: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AbortRequest {
     #[prost(bytes = "bytes", tag = "1")]
     pub session: ::prost::bytes::Bytes,
+    #[prost(string, tag = "2")]
+    pub repository: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AbortResponse {}
@@ -4790,8 +4801,8 @@ pub mod transactions_client {
                 .insert(GrpcMethod::new("irmin.v1.Transactions", "Write"));
             self.inner.unary(req, path, codec).await
         }
-        /// Commits the view under its isolation. The session has ended after it, but for an answer of
-        /// `Unavailable`, after which the same call may be made again.
+        /// Commits the view under its isolation. The session has ended after any answer; after an error it
+        /// goes on.
         pub async fn commit_session(
             &mut self,
             request: impl tonic::IntoRequest<super::CommitSessionRequest>,
@@ -4879,8 +4890,8 @@ pub mod transactions_server {
             tonic::Response<super::SessionWriteResponse>,
             tonic::Status,
         >;
-        /// Commits the view under its isolation. The session has ended after it, but for an answer of
-        /// `Unavailable`, after which the same call may be made again.
+        /// Commits the view under its isolation. The session has ended after any answer; after an error it
+        /// goes on.
         async fn commit_session(
             &self,
             request: tonic::Request<super::CommitSessionRequest>,

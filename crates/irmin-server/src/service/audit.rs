@@ -112,11 +112,30 @@ impl Audit {
         let Some(config) = &self.config else { return };
         let is_refusal = matches!(
             failed,
-            Some(ErrorKind::PermissionDenied | ErrorKind::Unauthenticated | ErrorKind::RateLimited)
+            Some(ErrorKind::PermissionDenied | ErrorKind::Unauthenticated)
         );
-        if !(verb.is_write() || is_refusal || config.reads) {
-            return;
+        if verb.is_write() || is_refusal || config.reads {
+            self.write(config, caller, verb.name(), repo, branch, failed);
         }
+    }
+
+    /// Notes that nobody believed who somebody said to be.
+    pub fn note_stranger(&self, stranger: &Caller) {
+        if let Some(config) = &self.config {
+            let failed = Some(ErrorKind::Unauthenticated);
+            self.write(config, stranger, "authenticate", "", None, failed);
+        }
+    }
+
+    fn write(
+        &self,
+        config: &AuditConfig,
+        caller: &Caller,
+        verb: &'static str,
+        repo: &str,
+        branch: Option<&str>,
+        failed: Option<ErrorKind>,
+    ) {
         let line = Line {
             time: (self.clock)(),
             request: &caller.request_id,
@@ -126,7 +145,7 @@ impl Audit {
                 .map(super::access::Principal::as_str),
             peer: &caller.peer.text,
             via: caller.via.name(),
-            verb: verb.name(),
+            verb,
             repo,
             branch,
             outcome: failed.map_or("ok", ErrorKind::name),

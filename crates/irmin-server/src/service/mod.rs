@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod error;
 mod hop;
+mod hub;
 mod limits;
 mod metrics;
 mod repos;
@@ -34,8 +35,9 @@ pub use metrics::{Counter, Histogram, Metrics, VerbMetrics};
 pub use repos::{Data, OpenRepo, Repos};
 pub use requests::{PRINCIPAL_HEADER, REQUEST_HEADER, REQUEST_KEY_BYTES_MAX, RequestKey};
 pub use scope::{
-    CommitOptions, Committed, Cursor, Expected, LogPage, LogRequest, MergeAnswer, MergeRequest,
-    NewObject, Page, Precondition, Scope, ScopedView, Settlement, Snapshot, Transaction, Write,
+    Around, CommitOptions, Committed, Cursor, Expected, LogPage, LogRequest, MergeAnswer,
+    MergeRequest, NewObject, Outgoing, Page, Precondition, Scope, ScopedView, Settlement, Snapshot,
+    Transaction, Write,
 };
 pub use server::{Config, Server};
 pub use sessions::{Opened, SessionId, SessionOptions};

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use irminsule::{BranchName, Env, Repo, StoreError};
 
 use super::error::{ErrorKind, Result, ServiceError};
+use super::hub::Hub;
 use super::requests::Requests;
-use super::watch::Hub;
 
 /// Where repositories live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,7 +213,7 @@ impl Repos {
         let mut done = Ok(());
         for slot in slots.values() {
             if let Some(open) = lock(slot).take() {
-                open.hub.stop();
+                open.hub.stop_and_wait();
                 done = done.and(open.repo.engine().sync());
             }
         }

@@ -66,6 +66,8 @@ pub(crate) enum Answer {
     Nothing,
     /// This commit was made, or the branch moved to it.
     Commit(Id),
+    /// Names were elsewhere than expected, and nothing was done.
+    Lost,
 }
 
 /// Who asked, and under which key.
@@ -126,6 +128,16 @@ impl Requests {
         until: Option<Instant>,
     ) -> Result<Begun<'_>> {
         self.fill(repo, branch)?;
+        self.begin_unnamed(principal, key, until)
+    }
+
+    /// As [`begin`](Self::begin), for requests of which no commit tells.
+    pub(crate) fn begin_unnamed(
+        &self,
+        principal: Option<&Principal>,
+        key: &RequestKey,
+        until: Option<Instant>,
+    ) -> Result<Begun<'_>> {
         let asked = (principal.cloned(), key.key.clone());
         let mut state = self.lock();
         loop {

@@ -6,9 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use irminsule::{Env, system_env};
 use tokio::sync::watch as signal;
 
-use super::access::{Access, AccessConfig, Caller, Clock, Entry};
+use super::access::{Access, AccessConfig, Caller, Clock, Credentials, Entry, Peer, Transport};
 use super::audit::{Audit, AuditConfig};
-use super::error::Result;
+use super::error::{ErrorKind, Result};
 use super::hop::{Admission, Deadline};
 use super::limits::Limits;
 use super::metrics::Metrics;
@@ -144,6 +144,29 @@ impl Server {
         &self.0.access
     }
 
+    /// Finds out who asks; see [`Access::authenticate`]. Failures are counted and noted in the audit
+    /// log.
+    ///
+    /// # Errors
+    /// As [`Access::authenticate`].
+    pub fn authenticate(
+        &self,
+        shown: &Credentials<'_>,
+        via: Transport,
+        peer: Peer,
+    ) -> Result<Caller> {
+        let from = peer.clone();
+        let found = self.0.access.authenticate(shown, via, peer);
+        if let Err(error) = &found {
+            self.0.metrics.unauthenticated.add(1);
+            // Those that come too often are not noted, so that nobody can flood the log.
+            if error.kind == ErrorKind::Unauthenticated {
+                self.0.audit.note_stranger(&Caller::known(None, via, from));
+            }
+        }
+        found
+    }
+
     /// Returns what is counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
@@ -211,7 +234,7 @@ impl Server {
     }
 
     /// Notes a request that never came to its hop, in metrics and audit log: one that was refused.
-    pub fn note_refused(&self, caller: &Caller, verb: Verb, repo: &str, kind: super::ErrorKind) {
+    pub fn note_refused(&self, caller: &Caller, verb: Verb, repo: &str, kind: ErrorKind) {
         self.0
             .metrics
             .ran(verb, Some(kind), std::time::Duration::ZERO);

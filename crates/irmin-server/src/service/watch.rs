@@ -1,105 +1,26 @@
 //! Watches that wait without a thread each.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
-use irminsule::{Change, Engine, Id, NameChange, Path, Since, WatchEvent, WatchKind};
+use irminsule::{Change, Id, NameChange, Path, Since, WatchEvent, WatchKind};
 use tokio::sync::watch as signal;
 
 use super::access::{Caller, PathSet, Right};
 use super::error::{ErrorKind, Result, ServiceError};
 use super::hop::Deadline;
+use super::hub::LOOK;
 use super::repos::OpenRepo;
 use super::scope::{Scope, Snapshot, differ, pruned};
 use super::server::Server;
 use super::verb::Verb;
-
-/// How long the thread of a repository waits before it looks whether anybody watches still.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// How many events are fetched in one hop.
 const EVENTS_PER_HOP: usize = 64;
 
 /// How often one hop asks for more where commits are passed over.
 const LOOKS_PER_HOP: usize = 16;
-
-/// Tells all watchers of a repository when a name in it has changed: one thread for all, which runs
-/// while anybody watches.
-pub(crate) struct Hub {
-    engine: Arc<dyn Engine>,
-    told: signal::Sender<u64>,
-    is_running: Mutex<bool>,
-    is_stopped: AtomicBool,
-}
-
-impl Hub {
-    pub(crate) fn new(engine: Arc<dyn Engine>) -> Arc<Self> {
-        Arc::new(Self {
-            told: signal::Sender::new(engine.changes()),
-            engine,
-            is_running: Mutex::new(false),
-            is_stopped: AtomicBool::new(false),
-        })
-    }
-
-    /// Ends all watches of the repository.
-    pub(crate) fn stop(&self) {
-        self.is_stopped.store(true, Ordering::Release);
-        self.told
-            .send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Acquire)
-    }
-
-    /// Returns what is told of each change, and makes sure that somebody waits for them.
-    fn subscribe(self: &Arc<Self>) -> Result<signal::Receiver<u64>> {
-        let mut is_running = self
-            .is_running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let receiver = self.told.subscribe();
-        if !*is_running {
-            let hub = Arc::downgrade(self);
-            let named = thread::Builder::new().name("watch hub".to_owned());
-            let seen = self.engine.changes();
-            self.told.send_replace(seen);
-            named.spawn(move || wait(&hub, seen)).map_err(|error| {
-                ServiceError::unavailable(format!("no thread to be had: {error}"), LOOK)
-            })?;
-            *is_running = true;
-        }
-        Ok(receiver)
-    }
-
-    /// Tells whether the thread goes on.
-    fn goes_on(&self) -> bool {
-        let mut is_running = self
-            .is_running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *is_running = !self.is_stopped() && self.told.receiver_count() > 0;
-        *is_running
-    }
-}
-
-/// Waits for changes and tells of them, as long as anybody watches.
-fn wait(hub: &Weak<Hub>, mut seen: u64) {
-    while let Some(hub) = hub.upgrade().filter(|hub| hub.goes_on()) {
-        match hub.engine.wait_for_changes(seen, LOOK) {
-            Ok(now) if now == seen => {}
-            Ok(now) => {
-                seen = now;
-                hub.told.send_replace(now);
-            }
-            Err(_) => hub.stop(),
-        }
-    }
-}
 
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]

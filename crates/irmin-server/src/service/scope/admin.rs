@@ -1,14 +1,16 @@
 //! What administrators ask for.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use irminsule::{
-    CollectOptions, CollectProgress, CollectReport, StoreStats, VerifyProgress, VerifyReport,
+    Collect, CollectOptions, CollectProgress, CollectReport, Cut, Id, StoreStats, VerifyProgress,
+    VerifyReport,
 };
 
 use super::Scope;
 use crate::service::access::{Caller, Principal, Right, Token};
-use crate::service::error::Result;
+use crate::service::error::{Result, ServiceError};
 use crate::service::server::Server;
 use crate::service::verb::Verb;
 
@@ -45,6 +47,43 @@ impl Scope {
                 false => progress(done),
             })?;
         Ok(report)
+    }
+
+    /// Removes what nothing leads to, as [`collect`](Self::collect) does; `roots` are kept, too, and
+    /// beneath single commits is left out what `cuts` say, if the options have no rules of their own.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect); of kind `Invalid` for both rules and cuts.
+    pub fn collect_with(
+        &self,
+        options: &CollectOptions,
+        roots: &[Id],
+        cuts: &HashMap<Id, Cut>,
+        progress: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
+    ) -> Result<CollectReport> {
+        if roots.is_empty() && cuts.is_empty() {
+            return self.collect(options, progress);
+        }
+        self.begin(Verb::Collect, None)?;
+        if !options.keep.is_empty() {
+            let message = "give rules of retention, or roots and cuts, not both";
+            return Err(ServiceError::invalid(message));
+        }
+        let cut = |id: &Id| cuts.get(id).copied().unwrap_or_default();
+        let collect = Collect {
+            roots,
+            cut: (!cuts.is_empty()).then_some(&cut),
+            dry_run: options.dry_run,
+        };
+        let mut control = |done| match self.check_time().is_err() || self.server().is_stopping() {
+            true => ControlFlow::Break(()),
+            false => progress(done),
+        };
+        let report = self.repo().engine().collect(&collect, &mut control);
+        if !options.dry_run {
+            self.repo().forget_history();
+        }
+        Ok(report?)
     }
 
     /// Reads and checks all that is stored. Take [`run_long`](Server::run_long).
@@ -154,9 +193,7 @@ impl Server {
         };
         let done = match may {
             true => body(),
-            false => Err(crate::service::ServiceError::denied(
-                "you do not administer this",
-            )),
+            false => Err(ServiceError::denied("you do not administer this")),
         };
         let failed = done.as_ref().err().map(|error| error.kind);
         self.metrics().ran(verb, failed, start.elapsed());

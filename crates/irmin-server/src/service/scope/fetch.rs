@@ -38,15 +38,24 @@ impl Scope {
         };
         let head = self.repo().engine().get_ref(&full)?;
         let head = head.ok_or_else(|| super::no_branch(name))?;
-        let history = self.repo().history();
         let mut exclude = Vec::new();
         for &id in have {
-            if self.repo().commit(id)?.is_some() && history.is_ancestor(id, head)? {
+            if self.repo().commit(id)?.is_some() && self.repo().history().is_ancestor(id, head)? {
                 exclude.push(id);
             }
         }
-        let log = history.log_with(LogOptions {
-            include: vec![head],
+        self.send_history(vec![head], exclude, sink)
+    }
+
+    /// Sends what some commits lead to and others do not.
+    pub(super) fn send_history(
+        &self,
+        include: Vec<Id>,
+        exclude: Vec<Id>,
+        sink: &mut dyn FnMut(Vec<(Id, Stored)>) -> Result<()>,
+    ) -> Result<()> {
+        let log = self.repo().history().log_with(LogOptions {
+            include,
             exclude,
             first_parent: false,
         });
@@ -96,10 +105,15 @@ impl Scope {
             known.extend(ahead.iter().copied());
             let mut level: Vec<Id> = new.into_iter().collect();
             level.sort_unstable();
-            known.extend(level.iter().copied());
             levels.push(level);
             new = below;
             new.retain(|id| !known.contains(id));
+        }
+        // An object that hangs at several depths comes with the deepest, and so before all that point
+        // to it: directories of the same shape share nodes at different depths.
+        let mut deeper = HashSet::new();
+        for level in levels.iter_mut().rev() {
+            level.retain(|&id| deeper.insert(id));
         }
         Ok(levels)
     }

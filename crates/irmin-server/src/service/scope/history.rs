@@ -7,7 +7,7 @@ use irminsule::{Commit, Id, LogOptions, Path};
 use super::prune::differ;
 use super::{Scope, Snapshot};
 use crate::service::access::PathSet;
-use crate::service::error::Result;
+use crate::service::error::{Result, ServiceError};
 use crate::service::verb::Verb;
 
 /// Which commits a log shows.
@@ -45,11 +45,17 @@ impl Scope {
     /// the way to the path: at most [`Limits::log_commits`] a page.
     ///
     /// # Errors
-    /// [`ServiceError`](crate::service::ServiceError) when a commit or a node cannot be had.
+    /// [`ServiceError`] of kind `NotFound` for a commit to exclude that is not there or hidden; when a
+    /// commit or a node cannot be had.
     ///
     /// [`Limits::log_commits`]: crate::service::Limits::log_commits
     pub fn log(&self, head: &Snapshot, request: &LogRequest) -> Result<LogPage> {
         self.begin(Verb::Log, None)?;
+        for &id in &request.exclude {
+            if self.seen(id, &[])?.is_none() {
+                return Err(ServiceError::not_found(format!("there is no commit {id}")));
+            }
+        }
         let limits = self.limits();
         let count = match request.limit {
             0 => limits.page,

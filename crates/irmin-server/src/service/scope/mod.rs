@@ -2,6 +2,7 @@
 
 mod admin;
 mod fetch;
+mod give;
 mod history;
 mod merge;
 mod names;
@@ -9,6 +10,7 @@ mod objects;
 mod options;
 mod prune;
 mod read;
+mod receive;
 mod resolve;
 mod snapshot;
 mod transaction;
@@ -28,13 +30,14 @@ use super::repos::{OpenRepo, no_repo};
 use super::server::Server;
 use super::verb::{Needs, Verb};
 
+pub use give::{Around, Outgoing};
 pub use history::{LogPage, LogRequest};
 pub use merge::{MergeAnswer, MergeRequest, Settlement};
 pub use names::Expected;
-pub use objects::NewObject;
 pub use options::{CommitOptions, Committed};
 pub(super) use prune::{differ, pruned};
 pub use read::{Cursor, Page};
+pub use receive::NewObject;
 pub use snapshot::Snapshot;
 pub(super) use transaction::write_one;
 pub use transaction::{Precondition, Transaction, Write};
@@ -182,8 +185,11 @@ impl Scope {
             }
             (Needs::Some(right), Some(name)) if !self.grants.on(name, right).is_empty() => Ok(()),
             (Needs::Branch(right), Some(name)) if self.may(name, right) => Ok(()),
-            (Needs::Some(right) | Needs::Branch(right), Some(name)) => {
-                Err(self.denied(format!("you may not {} on all of '{name}'", what(right))))
+            (Needs::Some(right), Some(name)) => {
+                Err(self.denied(format!("you may not {} '{name}'", what(right))))
+            }
+            (Needs::Branch(right), Some(name)) => {
+                Err(self.denied(format!("you may not {} all of '{name}'", what(right))))
             }
             (Needs::Some(right) | Needs::Branch(right) | Needs::Repo(right), _)
                 if self.grants.on_repo(right) =>
@@ -193,7 +199,7 @@ impl Scope {
             (Needs::Some(right) | Needs::Branch(right) | Needs::Repo(right), _) => {
                 let repo = self.repo.name();
                 let what = what(right);
-                Err(self.denied(format!("you may not {what} on all of repository '{repo}'")))
+                Err(self.denied(format!("you may not {what} all of repository '{repo}'")))
             }
             (Needs::Push, name) if self.may_push(name) => Ok(()),
             (Needs::Push, _) => Err(self.denied(

@@ -1,25 +1,13 @@
 //! Objects by their ids, for those who keep a copy of the repository: engines of clients, and sync.
 
-use irminsule::{
-    CommitData, Cut, Durability, Id, IdPrefix, Key, Kind, Object, RefEdit, RefOutcome, Stored,
-    links_of,
-};
+use irminsule::{Durability, Id, IdPrefix, Key, RefEdit, RefOutcome, Stored};
 
 use super::Scope;
+use super::receive::is_commit;
 use super::visible::name_in_rules;
-use crate::service::access::Right;
 use crate::service::error::{Result, ServiceError};
-use crate::service::requests::PRINCIPAL_HEADER;
+use crate::service::requests::{Answer, Begun, RequestKey};
 use crate::service::verb::Verb;
-
-/// An object that a client brings.
-#[derive(Clone, Debug)]
-pub struct NewObject {
-    /// Its canonical encoding; its id is the SHA-256 of it.
-    pub bytes: bytes::Bytes,
-    /// What is left out beneath a commit.
-    pub cut: Cut,
-}
 
 impl Scope {
     /// Reads objects, in the order of their ids; `None` for those that are not there. For those who may
@@ -70,83 +58,12 @@ impl Scope {
         Ok(self.repo().engine().commits_with_prefix(prefix, limit)?)
     }
 
-    /// Stores objects, each behind those it points to, which must be there; returns their ids in order.
-    /// They are durable when a name leads to them.
-    ///
-    /// # Errors
-    /// [`ServiceError`] of kind `Invalid` for bytes that are no object, or point to one that is not
-    /// there; `PermissionDenied` for a commit that says it was made by another principal, unless it is
-    /// there already or the caller administers the repository; `TooLarge`.
-    pub fn put_objects(&self, objects: &[NewObject]) -> Result<Vec<Id>> {
-        self.begin(Verb::WriteObjects, None)?;
-        self.check_count("objects", objects.len(), self.limits().objects)?;
-        let bytes: usize = objects.iter().map(|object| object.bytes.len()).sum();
-        self.check_count("bytes of objects", bytes, self.limits().request_bytes)?;
-        objects
-            .iter()
-            .map(|object| self.put_object(object))
-            .collect()
-    }
-
-    fn put_object(&self, object: &NewObject) -> Result<Id> {
-        let id = Id::of(&object.bytes);
-        let kind = object.bytes.get(1).copied().and_then(Kind::from_code);
-        let bad =
-            |why: &dyn std::fmt::Display| ServiceError::invalid(format!("object {id}: {why}"));
-        let kind = kind.ok_or_else(|| bad(&"it is of no kind that is known"))?;
-        let links = links_of(&object.bytes).map_err(|error| bad(&error))?;
-        let found = self.read_objects(&links)?;
-        let mut generation = 0;
-        for (position, (link, found)) in links.iter().zip(&found).enumerate() {
-            match found {
-                Some(stored) => generation = generation.max(stored.generation),
-                None if kind == Kind::Commit && object.cut.leaves_out(position) => {}
-                None => return Err(bad(&format!("it points to {link}, which is not here"))),
-            }
-        }
-        if kind == Kind::Commit {
-            self.check_principal(id, object)?;
-            generation = generation.saturating_add(1);
-        }
-        let links: Vec<Key> = links.into_iter().map(Key::from).collect();
-        self.repo().engine().put_many(&[Object {
-            id,
-            kind,
-            bytes: &object.bytes,
-            links: &links,
-            generation,
-            cut: object.cut,
-            base: None,
-        }])?;
-        Ok(id)
-    }
-
-    /// Nobody brings a commit that says another one made it through this server.
-    fn check_principal(&self, id: Id, object: &NewObject) -> Result<()> {
-        let commit = CommitData::decode(&object.bytes)
-            .map_err(|error| ServiceError::invalid(format!("object {id}: {error}")))?;
-        let own = self
-            .caller()
-            .principal
-            .as_ref()
-            .map(|own| own.as_str().as_bytes());
-        let mut headers = commit.info.extra.iter();
-        let is_other = headers
-            .any(|(key, value)| key == PRINCIPAL_HEADER.as_bytes() && Some(&value[..]) != own);
-        if !is_other || self.grants().on_repo(Right::Admin) {
-            return Ok(());
-        }
-        let mut is_here = Vec::new();
-        self.repo().engine().contains_many(&[id], &mut is_here)?;
-        match is_here.first() {
-            Some(true) => Ok(()),
-            _ => Err(self.denied(format!("commit {id} says that another principal made it"))),
-        }
-    }
-
     /// Moves names by compare-and-swap, all or none. For those who may read the whole repository and
-    /// write the whole of each branch. `is_retry` says that the client asked before and heard no answer:
-    /// where the names lead to the new commits already, that is an answer.
+    /// write the whole of each branch.
+    ///
+    /// A request with a key that was answered before is answered so again, as long as the server
+    /// remembers; `is_retry` says that the client asked before and heard no answer, for a server that
+    /// does not: where the names lead to the new commits already, that is an answer.
     ///
     /// # Errors
     /// [`ServiceError`] of kind `Invalid` for a bad name or a commit that is not there;
@@ -155,22 +72,100 @@ impl Scope {
         &self,
         edits: &[RefEdit],
         durability: Durability,
+        request: Option<&RequestKey>,
         is_retry: bool,
     ) -> Result<RefOutcome> {
         self.check_count("names", edits.len(), self.limits().paths)?;
         for edit in edits {
-            irminsule::RefName::new(edit.name.clone())?;
+            // Whoever spells a name in another way means another name, for rules and for the engine.
+            if irminsule::RefName::new(edit.name.clone())?.as_str() != edit.name {
+                let name = edit.name.escape_debug();
+                return Err(ServiceError::invalid(format!(
+                    "'{name}' is not a full name"
+                )));
+            }
             self.begin(Verb::UpdateRefs, Some(name_in_rules(&edit.name)))?;
         }
+        self.check_commits(edits)?;
+        let running = match request.map(|key| self.begin_named(key)).transpose()? {
+            Some(Begun::Known(Answer::Lost)) => return self.still_lost(edits),
+            Some(Begun::Known(_)) => {
+                self.server().metrics().repeated.add(1);
+                self.repo().engine().sync()?;
+                return Ok(RefOutcome::Applied);
+            }
+            Some(Begun::New(running)) => Some(running),
+            None => None,
+        };
+        let outcome = self.swap(edits, durability, is_retry)?;
+        if let Some(running) = running {
+            running.end(match outcome {
+                RefOutcome::Applied => Answer::Nothing,
+                RefOutcome::Lost { .. } => Answer::Lost,
+            });
+        }
+        Ok(outcome)
+    }
+
+    /// Names lead to commits that are there. Not every engine says so itself.
+    fn check_commits(&self, edits: &[RefEdit]) -> Result<()> {
+        let ids: Vec<Id> = edits.iter().filter_map(|edit| edit.new).collect();
+        for (id, stored) in ids.iter().zip(self.read_objects(&ids)?) {
+            match stored {
+                Some(stored) if is_commit(&stored.bytes) => {}
+                Some(_) => {
+                    let message = format!("a name leads to a commit, and object {id} is none");
+                    return Err(ServiceError::invalid(message));
+                }
+                None => {
+                    let message = format!("commit {id} is not here; send it before");
+                    return Err(ServiceError {
+                        missing: Some(Box::new(*id)),
+                        ..ServiceError::invalid(message)
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_named(&self, key: &RequestKey) -> Result<Begun<'_>> {
+        let principal = self.caller().principal.as_ref();
+        let requests = &self.open_repo().requests;
+        requests.begin_unnamed(principal, key, self.deadline().at())
+    }
+
+    fn swap(
+        &self,
+        edits: &[RefEdit],
+        durability: Durability,
+        is_retry: bool,
+    ) -> Result<RefOutcome> {
         let engine = self.repo().engine();
-        let outcome = engine.compare_and_swap(edits, durability)?;
-        match outcome {
+        match engine.compare_and_swap(edits, durability)? {
             RefOutcome::Lost { .. } if is_retry && self.was_applied(edits)? => {
                 engine.sync()?;
                 Ok(RefOutcome::Applied)
             }
             outcome => Ok(outcome),
         }
+    }
+
+    /// Says again that a race was lost, with what the names are by now.
+    fn still_lost(&self, edits: &[RefEdit]) -> Result<RefOutcome> {
+        let mut lost = None;
+        for edit in edits {
+            let current = self.repo().engine().get_ref(&edit.name)?;
+            if current != edit.expected || lost.is_none() {
+                let is_other = current != edit.expected;
+                let name = edit.name.clone();
+                lost = Some(RefOutcome::Lost { name, current });
+                if is_other {
+                    break;
+                }
+            }
+        }
+        Ok(lost.unwrap_or(RefOutcome::Applied))
     }
 
     /// Tells whether names are as edits make them, or have gone on from there. One that would have moved

@@ -63,8 +63,7 @@ impl Scope {
     pub fn get_many(&self, at: &Snapshot, paths: &[Path]) -> Result<Vec<Option<Entry>>> {
         self.begin(Verb::Get, None)?;
         self.check_count("paths", paths.len(), self.limits().paths)?;
-        let tree = at.tree()?;
-        paths.iter().map(|path| Ok(tree.get(path)?)).collect()
+        paths.iter().map(|path| at.get(path)).collect()
     }
 
     /// Finds what a path leads to.
@@ -73,7 +72,7 @@ impl Scope {
     /// As [`get_many`](Self::get_many).
     pub fn get(&self, at: &Snapshot, path: &Path) -> Result<Option<Entry>> {
         self.begin(Verb::Get, None)?;
-        Ok(at.tree()?.get(path)?)
+        at.get(path)
     }
 
     /// Finds the value at a path: for reading its bytes with
@@ -84,7 +83,7 @@ impl Scope {
     /// directory.
     pub fn blob(&self, at: &Snapshot, path: &Path) -> Result<Blob> {
         self.begin(Verb::ReadBlob, None)?;
-        match at.tree()?.get(path)? {
+        match at.get(path)? {
             Some(Entry::Blob(blob)) => Ok(blob),
             Some(Entry::Tree(_)) => Err(irminsule::Error::NotABlob { path: path.clone() }.into()),
             None => Err(ServiceError::not_found(format!(
@@ -106,7 +105,7 @@ impl Scope {
     ) -> Result<Page<(Step, Entry)>> {
         self.begin(Verb::List, None)?;
         let count = page.count(self.limits().page);
-        let entries = match at.tree()?.get(path)? {
+        let entries = match at.get(path)? {
             None => Vec::new(),
             Some(Entry::Tree(tree)) => tree.list(page.after.as_ref(), count + 1)?,
             Some(Entry::Blob(_)) => {
@@ -153,11 +152,7 @@ impl Scope {
         page: &Cursor<Path>,
     ) -> Result<Page<Change>> {
         self.begin(Verb::Diff, None)?;
-        let old = match from {
-            Some(from) => below(&from.tree()?, path)?,
-            None => Tree::empty(),
-        };
-        let mut changes = old.diff(&below(&to.tree()?, path)?)?;
+        let mut changes = self.diff_all(from, to, path)?;
         if let Some(after) = &page.after {
             let start = changes.partition_point(|change| change.path <= *after);
             changes.drain(..start);
@@ -165,12 +160,25 @@ impl Scope {
         Ok(Page::cut(changes, page.count(self.limits().page)))
     }
 
-    pub(in crate::service) fn check_count(
+    /// Lists all values that differ at and below a path, by path. Visits all that differs.
+    ///
+    /// # Errors
+    /// As [`diff`](Self::diff).
+    pub fn diff_all(
         &self,
-        what: &str,
-        count: usize,
-        max: usize,
-    ) -> Result<()> {
+        from: Option<&Snapshot>,
+        to: &Snapshot,
+        path: &Path,
+    ) -> Result<Vec<Change>> {
+        self.begin(Verb::Diff, None)?;
+        let old = match from {
+            Some(from) => below(&from.tree()?, path)?,
+            None => Tree::empty(),
+        };
+        Ok(old.diff(&below(&to.tree()?, path)?)?)
+    }
+
+    pub(crate) fn check_count(&self, what: &str, count: usize, max: usize) -> Result<()> {
         if count <= max {
             return Ok(());
         }

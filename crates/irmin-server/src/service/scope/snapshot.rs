@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use irminsule::{Commit, CommitInfo, Id, Tree};
+use irminsule::{Commit, CommitInfo, Entry, Id, Path, Tree};
 
 use super::prune::pruned;
 use crate::service::access::PathSet;
@@ -77,6 +77,21 @@ impl Snapshot {
         }
         let tree = pruned(self.commit.tree(), &self.paths)?;
         Ok(self.tree.get_or_init(|| tree).clone())
+    }
+
+    /// Finds what a path leads to, as the caller sees it. Prunes nothing where the caller may read all
+    /// at the path, or nothing: 3 µs instead of 41 for one of ten directories (ADR 30).
+    ///
+    /// # Errors
+    /// As [`tree`](Self::tree).
+    pub fn get(&self, path: &Path) -> Result<Option<Entry>> {
+        if self.paths.covers(path) {
+            return Ok(self.commit.tree().get(path)?);
+        }
+        if self.paths.within(path).is_empty() && !path.is_root() {
+            return Ok(None);
+        }
+        Ok(self.tree()?.get(path)?)
     }
 
     /// Returns the id of the tree as the caller sees it.

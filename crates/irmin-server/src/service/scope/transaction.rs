@@ -1,6 +1,6 @@
 //! A transaction in one request: what must be so, and what to write.
 
-use irminsule::{Entry, Id, Mode, Path};
+use irminsule::{Blob, Entry, Id, Mode, Path};
 
 use super::view::ScopedView;
 use super::{CommitOptions, Committed, Scope, Snapshot};
@@ -35,6 +35,13 @@ pub enum Write {
         bytes: bytes::Bytes,
         /// What kind of value.
         mode: Mode,
+    },
+    /// Put a value that was stored in the same request at the path.
+    Put {
+        /// Where.
+        path: Path,
+        /// What: of [`Scope::write_blob`].
+        blob: Blob,
     },
     /// Put a value or a directory that the repository has at the path.
     Graft {
@@ -145,7 +152,7 @@ impl Scope {
             }
             Precondition::Bytes(path, expected) => {
                 let blob = view.get_blob(path)?;
-                let bytes = blob.as_ref().map(irminsule::Blob::bytes).transpose()?;
+                let bytes = blob.as_ref().map(Blob::bytes).transpose()?;
                 let holds = bytes.is_some_and(|bytes| bytes == expected[..]);
                 (holds, blob.map(|blob| blob.id()))
             }
@@ -197,7 +204,10 @@ pub(crate) fn write_one<'a>(
 ) -> Result<()> {
     match write {
         Write::Set { path, bytes, mode } => {
-            view.set(path, irminsule::Blob::new(bytes.clone()).with_mode(*mode))?;
+            view.set(path, Blob::new(bytes.clone()).with_mode(*mode))?;
+        }
+        Write::Put { path, blob } => {
+            view.set(path, blob.clone())?;
         }
         Write::Graft { path, from, .. } => match grafts.next().cloned().flatten() {
             Some(entry) => {

@@ -134,7 +134,7 @@ impl Scope {
         // The first may have been answered before its sync was over.
         self.repo().engine().sync()?;
         let commit = match answer {
-            Answer::Nothing => None,
+            Answer::Nothing | Answer::Lost => None,
             Answer::Commit(id) => Some(self.snapshot_on(branch, self.repo().must_load(id)?)),
         };
         Ok(Committed {

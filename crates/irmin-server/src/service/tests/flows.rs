@@ -82,6 +82,7 @@ fn a_commit_that_arrives_as_an_object_cannot_say_that_another_one_made_it() {
         NewObject {
             bytes: data.encode().unwrap().bytes,
             cut: Cut::NONE,
+            generation: 0,
         }
     };
     let (ada, root) = (scope_of(&server, "ada"), scope_of(&server, "root"));
@@ -100,6 +101,7 @@ fn a_commit_that_arrives_as_an_object_cannot_say_that_another_one_made_it() {
         .unwrap()
         .bytes,
         cut: Cut::NONE,
+        generation: 0,
     };
     assert_eq!(
         ada.put_objects(&[dangling]).unwrap_err().kind,
@@ -407,7 +409,7 @@ fn a_swap_of_names_that_is_asked_for_again_is_seen_to_be_done() {
     };
     let swap = |edit: RefEdit, is_retry| {
         scope
-            .update_refs(&[edit], Durability::Sync, is_retry)
+            .update_refs(&[edit], Durability::Sync, None, is_retry)
             .unwrap()
     };
     assert_eq!(swap(edit(None, Some(&first)), false), RefOutcome::Applied);

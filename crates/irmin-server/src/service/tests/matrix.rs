@@ -95,7 +95,7 @@ fn attempt(server: &Server, caller: &Caller, verb: Verb) -> Result<()> {
                 new: None,
             };
             scope
-                .update_refs(&[edit], Durability::Sync, false)
+                .update_refs(&[edit], Durability::Sync, None, false)
                 .map(drop)
         }
         Verb::Sync => scope.sync(),

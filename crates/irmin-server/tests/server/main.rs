@@ -1,0 +1,10 @@
+//! The server over its transports, as clients see it.
+
+mod calls;
+mod contents;
+mod draining;
+mod merges;
+mod objects;
+mod support;
+mod transactions;
+mod watches;
