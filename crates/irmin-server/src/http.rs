@@ -18,6 +18,7 @@ use tonic::Status;
 pub use connection::{Connections, Who};
 pub use serve::serve;
 
+use crate::graphql;
 use crate::grpc;
 use crate::service::{Server, Transport};
 use front::Front;
@@ -31,7 +32,9 @@ use front::Front;
 #[must_use]
 pub fn router(server: &Server) -> Router {
     // The other transports are merged here: behind the front, or beside it if anybody may come in.
-    let known = grpc::routes(server).fallback(nothing_here);
+    let known = grpc::routes(server)
+        .merge(graphql::routes(server))
+        .fallback(nothing_here);
     let front = from_fn_with_state(Front::new(server), front::pass);
     Router::new()
         .merge(known.layer(front))

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod graphql;
 mod grpc;
 pub mod http;
 pub mod service;

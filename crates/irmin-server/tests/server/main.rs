@@ -3,6 +3,7 @@
 mod calls;
 mod contents;
 mod draining;
+mod graphql;
 mod merges;
 mod objects;
 mod support;
