@@ -21,7 +21,7 @@ pub use serve::serve;
 pub(crate) use serve::who;
 
 use crate::service::{Server, Transport};
-use crate::{grpc, rest, web};
+use crate::{graphql, grpc, rest, web};
 use front::Front;
 
 /// Returns the router of a server: all transports, behind what every request passes: it gets an id,
@@ -36,6 +36,7 @@ pub fn router(server: &Server) -> Router {
         .merge(grpc::routes(server))
         .merge(web::routes(server))
         .merge(rest::routes(server))
+        .merge(graphql::routes(server))
         .fallback(nothing_here);
     let front = from_fn_with_state(Front::new(server), front::pass);
     Router::new()

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod graphql;
 mod grpc;
 pub mod http;
 pub mod ops;

@@ -5,6 +5,7 @@ mod contents;
 mod crowd;
 mod draining;
 mod faulty;
+mod graphql;
 mod kills;
 mod linear;
 mod merges;

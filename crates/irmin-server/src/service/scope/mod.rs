@@ -50,14 +50,15 @@ pub(super) use write::{hidden, pass_on};
 /// What the caller may not read is absent: trees are pruned to what it may, branches of which it may
 /// read nothing are not there, and commits that change nothing that it may read are passed over.
 /// What it may not write is refused before anything is looked up. Methods block; get one on a thread
-/// that may from [`Server::run`](super::Server::run).
+/// that may from [`Server::run`](super::Server::run). Cheap to clone; clones are of one request.
+#[derive(Clone)]
 pub struct Scope {
     server: Server,
     repo: Arc<OpenRepo>,
     caller: Caller,
     grants: Grants,
     deadline: Deadline,
-    noted: Mutex<Option<(Verb, Option<String>)>>,
+    noted: Arc<Mutex<Option<(Verb, Option<String>)>>>,
 }
 
 impl Scope {
@@ -78,7 +79,7 @@ impl Scope {
             caller: caller.clone(),
             grants,
             deadline,
-            noted: Mutex::default(),
+            noted: Arc::default(),
         })
     }
 
@@ -142,7 +143,7 @@ impl Scope {
         &self.grants
     }
 
-    pub(in crate::service) const fn deadline(&self) -> Deadline {
+    pub(crate) const fn deadline(&self) -> Deadline {
         self.deadline
     }
 

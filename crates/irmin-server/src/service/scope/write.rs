@@ -40,7 +40,7 @@ impl Scope {
 
     /// As [`transact`](Self::transact), and asks `holds` again just before the commit is made: when
     /// the branch moves after that, it is asked once more.
-    pub(in crate::service) fn transact_if<T>(
+    pub(crate) fn transact_if<T>(
         &self,
         branch: &str,
         options: &CommitOptions,
