@@ -88,6 +88,11 @@ impl Context {
         place::named(self.common.repo.as_deref())
     }
 
+    /// Tells whether a flag names a repository or a branch.
+    pub(crate) fn is_told_where(&self) -> bool {
+        self.common.repo.is_some() || self.common.branch.is_some()
+    }
+
     /// Returns the repository, opened at the first call.
     pub(crate) fn repo(&mut self) -> Result<Repo, Failure> {
         if let Some(repo) = &self.repo {

@@ -124,6 +124,8 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Store(error) => error.into(),
+            // They say the way out themselves.
+            OpenError::Remote(_) | OpenError::Client(_) => Self::new(error.to_string()),
             _ => Self::new(error.to_string())
                 .hint("a directory whose name has a ':' is written pack:DIR; '.' is here"),
         }

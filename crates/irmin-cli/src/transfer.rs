@@ -70,6 +70,9 @@ pub(crate) fn open_target(url: &Url) -> Result<Arc<dyn Engine>, Failure> {
 /// Tells whether a remote is the repository itself, which only one can write to at a time.
 pub(crate) fn is_here(context: &Context, remote: &Remote) -> Result<bool, Failure> {
     let here = context.url()?;
+    if here == remote.url {
+        return Ok(true);
+    }
     let real = |url: &Url| url.dir().and_then(|dir| dir.canonicalize().ok());
     Ok(real(&here).is_some_and(|here| Some(here) == real(&remote.url)))
 }
@@ -158,7 +161,12 @@ fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
 
 /// Returns what a place without a name is called: the last part of its path.
 pub(crate) fn stem(url: &Url) -> String {
+    let label;
     let path: &Path = match url {
+        Url::Remote(url) => {
+            label = url.label();
+            Path::new(&label)
+        }
         Url::Pack(dir) if dir.file_name() == Some(OsStr::new(place::DIRECTORY)) => {
             dir.parent().unwrap_or(dir)
         }

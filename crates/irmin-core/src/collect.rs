@@ -9,24 +9,33 @@ use crate::signal::Hold;
 use crate::store::Cut;
 use crate::{Commit, Id, Repo};
 
+/// Tells what to leave out beneath a commit.
+pub type CutFn<'a> = dyn Fn(&Id) -> Cut + Sync + 'a;
+
 /// What a collection keeps beside all that names and holds lead to.
 pub struct Collect<'a> {
     /// More commits to keep, with all that they lead to.
     pub roots: &'a [Id],
-    /// What to leave out beneath a commit that is kept. A commit that a name, a hold or a root
-    /// points to is never cut.
-    pub cut: &'a (dyn Fn(&Id) -> Cut + Sync),
+    /// What to leave out beneath a commit that is kept; `None`: nothing, beneath any. A commit that
+    /// a name, a hold or a root points to is never cut.
+    pub cut: Option<&'a CutFn<'a>>,
     /// Only find out what would be removed.
     pub dry_run: bool,
 }
 
 impl Collect<'_> {
+    /// Returns what is to be left out beneath a commit.
+    #[must_use]
+    pub fn cut_of(&self, commit: &Id) -> Cut {
+        self.cut.map_or(Cut::NONE, |cut| cut(commit))
+    }
+
     /// Keeps what names and holds lead to, with the whole history.
     #[must_use]
     pub fn everything_named() -> Self {
         Self {
             roots: &[],
-            cut: &|_| Cut::NONE,
+            cut: None,
             dry_run: false,
         }
     }
@@ -101,9 +110,10 @@ impl Repo {
         control: &mut dyn FnMut(CollectProgress) -> ControlFlow<()>,
     ) -> Result<CollectReport> {
         let plan = self.retention_plan(&options.keep)?;
+        let cut = |id: &Id| plan.cuts.get(id).copied().unwrap_or_default();
         let collect = Collect {
             roots: &[],
-            cut: &|id| plan.cuts.get(id).copied().unwrap_or_default(),
+            cut: (!plan.cuts.is_empty()).then_some(&cut),
             dry_run: options.dry_run,
         };
         let report = self.engine().collect(&collect, control);

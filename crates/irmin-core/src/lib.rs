@@ -43,7 +43,7 @@ mod watch;
 
 pub use branch::{Branch, Moved};
 pub use check::{CheckProblem, CheckProgress, CheckReport};
-pub use collect::{Collect, CollectOptions, CollectProgress, CollectReport};
+pub use collect::{Collect, CollectOptions, CollectProgress, CollectReport, CutFn};
 pub use commit::{
     CommitData, CommitError, CommitInfo, EncodedCommit, HEADER_KEY_BYTES_MAX, HEADERS_MAX,
     MESSAGE_BYTES_MAX, PARENTS_MAX, SIGNATURE_BYTES_MAX, Signature, SignatureError, Time,
@@ -74,7 +74,7 @@ pub use store::{
 };
 pub use store_error::StoreError;
 pub use store_report::{KindStats, StoreStats, VerifyProgress, VerifyReport};
-pub use transaction::{Isolation, TransactOptions, Transacted, TransactionError};
+pub use transaction::{Check, Isolation, TransactOptions, Transacted, TransactionError};
 pub use tree::{
     Blob, BlobRef, Change, Difference, Entry, EntryKind, INLINE_BYTES_MAX, Listing, Mode, Order,
     Tree, TreeBuilder, TreeStats, Walk, WalkOptions,

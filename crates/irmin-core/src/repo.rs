@@ -282,7 +282,7 @@ impl Repo {
     }
 
     /// Lets go of what is known of history, after a part of it was collected.
-    pub(crate) fn forget_history(&self) {
+    pub fn forget_history(&self) {
         self.0.graph.forget();
     }
 

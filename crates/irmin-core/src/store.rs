@@ -4,7 +4,7 @@
 //! for many keys at a time, so that an engine far away costs one round trip a round.
 
 use std::collections::HashSet;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -415,6 +415,21 @@ pub trait Engine: ObjectStore + RefStore {
         Vec::new()
     }
 
+    /// Is told that all that `wants` lead to and `haves` do not is about to be read from here; with
+    /// `depth`, only so many commits of each line. An engine far away may have it sent in one go,
+    /// and keep it as long as the returned [`Hold`] lives. What is read is the same without.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be asked for.
+    fn read_ahead(
+        &self,
+        _wants: &[Id],
+        _haves: &[Id],
+        _depth: Option<NonZeroU32>,
+    ) -> Result<Hold, StoreError> {
+        Ok(Hold::new(()))
+    }
+
     /// Reads all that is stored, reachable or not, and checks every id, link and ref; changes
     /// nothing. Damage is in the report, not an error.
     ///
@@ -439,6 +454,15 @@ pub trait Engine: ObjectStore + RefStore {
     /// # Errors
     /// [`StoreError`] when the engine cannot note it.
     fn hold(&self, commit: Id) -> Result<Hold, StoreError>;
+
+    /// Holds several commits, as [`hold`](Self::hold) does one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the engine cannot note them.
+    fn hold_many(&self, commits: &[Id]) -> Result<Hold, StoreError> {
+        let holds = commits.iter().map(|&commit| self.hold(commit));
+        Ok(Hold::new(holds.collect::<Result<Vec<_>, _>>()?))
+    }
 
     /// Removes the objects that no name, no hold and none of the given roots leads to. Reads and
     /// writes go on meanwhile. What it did so far stays when it is cancelled or fails.

@@ -114,6 +114,14 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
+    /// A server far away could not be reached, or did not do what it was asked for.
+    #[error("{message}")]
+    Remote {
+        /// What the caller can do about it.
+        kind: ErrorKind,
+        /// Which server, which call, why, and what to do.
+        message: String,
+    },
     /// An argument breaks a limit of the engine.
     #[error("{what} is beyond the engine's limit of {limit}")]
     Limit {
@@ -134,6 +142,7 @@ impl StoreError {
             | Self::TooManyWriters { .. }
             | Self::Collecting { .. }
             | Self::Locked { .. } => ErrorKind::Unavailable,
+            Self::Remote { kind, .. } => *kind,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Poisoned { .. } => ErrorKind::Closed,
             Self::NotFound { .. }

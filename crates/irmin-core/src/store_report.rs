@@ -94,6 +94,8 @@ pub struct StoreStats {
     pub bytes_written: u64,
     /// Reads of records from files since it was opened.
     pub reads: u64,
+    /// Records that were looked for in the cache and were there, since it was opened.
+    pub cache_hits: u64,
     /// Bytes of frames that were scanned to open the store or to rebuild a sidecar.
     pub bytes_scanned: u64,
     /// Bytes of a torn, never acknowledged tail that were cut off when the store was opened.

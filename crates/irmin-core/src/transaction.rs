@@ -76,6 +76,9 @@ impl TransactOptions {
     }
 }
 
+/// What is asked before a commit is made: with the head's tree and the commit's.
+pub type Check<'a> = &'a mut dyn FnMut(&Tree, &Tree) -> Result<()>;
+
 /// A transaction that got through.
 #[derive(Clone, Debug)]
 pub struct Transacted<T> {
@@ -197,6 +200,21 @@ impl Branch {
     pub fn transact<T>(
         &self,
         options: &TransactOptions,
+        body: impl FnMut(&mut View) -> Result<T>,
+    ) -> Result<Transacted<T>> {
+        self.transact_checked(options, &mut |_, _| Ok(()), body)
+    }
+
+    /// As [`transact`](Self::transact), and asks `check` about each commit before it is made, with
+    /// the tree of the head that it goes on top of and its own: also where others' commits came in
+    /// between. An error of `check` ends the transaction without a commit.
+    ///
+    /// # Errors
+    /// As [`transact`](Self::transact), and what `check` returns.
+    pub fn transact_checked<T>(
+        &self,
+        options: &TransactOptions,
+        check: Check<'_>,
         mut body: impl FnMut(&mut View) -> Result<T>,
     ) -> Result<Transacted<T>> {
         let mut attempts = 0;
@@ -226,7 +244,7 @@ impl Branch {
                 });
             }
             let turn = turn.map_or_else(|| self.turn(), Ok)?;
-            match self.commit_view(options, &view, head.clone()) {
+            match self.try_commit(options, &view, head.clone(), check) {
                 Err(error) if !is_last && self.is_collected(&error, head.as_ref())? => {}
                 Err(error) => return Err(error),
                 Ok(Ok(commit)) => {
@@ -251,6 +269,58 @@ impl Branch {
                 }
                 Ok(Err(_)) => {}
             }
+        }
+    }
+
+    /// Commits a view that was opened on the tree of `opened_on` (`None`: on the empty tree, when the
+    /// branch did not exist), however long ago: once, under the isolation of the options. Whoever
+    /// keeps a view for long keeps that commit from being collected by [`Repo::hold`]. `check` is
+    /// asked as by [`transact_checked`](Self::transact_checked). Returns the commit; `None` if nothing
+    /// changed.
+    ///
+    /// [`Repo::hold`]: crate::Repo::hold
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use irmin_core::{Env, MemoryStore, Path, Repo, TransactOptions, View};
+    /// let main = Repo::new(Arc::new(MemoryStore::new()), Env::fixed(0)).branch("main")?;
+    /// let (read, write) = (Path::parse("read")?, Path::parse("write")?);
+    /// let mut view = View::new(main.tree()?);
+    /// assert_eq!(view.get(&read)?, None);
+    /// view.set(&write, "mine")?;
+    /// main.set(&read, "theirs", "be faster")?;
+    /// let options = TransactOptions::new("too late");
+    /// let error = main.commit_view(&options, &view, None, &mut |_, _| Ok(())).unwrap_err();
+    /// assert!(error.to_string().contains("'read' was changed by commit"));
+    /// # Ok::<(), irmin_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TransactionError::TooManyAttempts`] (after one) when what the view read has changed,
+    /// [`TransactionError::Conflicts`] under [`Isolation::Snapshot`]; what `check` returns;
+    /// [`Error::Store`] when the engine fails.
+    pub fn commit_view(
+        &self,
+        options: &TransactOptions,
+        view: &View,
+        opened_on: Option<&Commit>,
+        check: Check<'_>,
+    ) -> Result<Option<Commit>> {
+        let turn = self.turn()?;
+        let done = self.try_commit(options, view, opened_on.cloned(), check)?;
+        let applied = self.repo().engine().applied();
+        drop(turn);
+        match done {
+            Ok(commit) => {
+                self.acknowledge(options, view, applied)?;
+                Ok(commit)
+            }
+            Err((path, commit)) => Err(Error::Transaction(TransactionError::TooManyAttempts {
+                branch: self.name().clone(),
+                attempts: 1,
+                path,
+                commit,
+            })),
         }
     }
 
@@ -289,11 +359,12 @@ impl Branch {
     ///
     /// Only another process, or one who moves the branch without a transaction, can move the head
     /// between the look at it and the swap, so the loop ends as soon as that pauses for a moment.
-    fn commit_view(
+    fn try_commit(
         &self,
         options: &TransactOptions,
         view: &View,
         opened_on: Option<Commit>,
+        check: Check<'_>,
     ) -> Result<Result<Option<Commit>, (Path, Id)>> {
         loop {
             let head = self.head()?;
@@ -308,6 +379,10 @@ impl Branch {
                     }
                 }
             };
+            match &head {
+                Some(head) => check(head.tree(), &tree)?,
+                None => check(&Tree::empty(), &tree)?,
+            }
             // Encoded and hashed once, for the question below and for storing.
             let objects = self.repo().objects();
             let staged = tree.stage(objects.as_ref())?;

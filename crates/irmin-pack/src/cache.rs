@@ -18,6 +18,8 @@ pub(crate) struct Cache {
     record_bytes_max: usize,
     /// How often all was forgotten.
     epoch: AtomicU64,
+    /// How often a record was found.
+    hits: AtomicU64,
 }
 
 /// A record without its frame.
@@ -53,11 +55,14 @@ impl Cache {
             records: sync::Cache::with_weighter(bytes / RECORD_BYTES, bytes as u64, ByBytes),
             record_bytes_max: bytes / 16,
             epoch: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn get(&self, place: Place) -> Option<Stored> {
-        self.records.get(&place).map(|cached| cached.stored())
+        let cached = self.records.get(&place)?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(cached.stored())
     }
 
     /// Returns an object that others are made from.
@@ -91,6 +96,10 @@ impl Cache {
             }
         }
         stored
+    }
+
+    pub(crate) fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 
     pub(crate) fn bytes(&self) -> u64 {

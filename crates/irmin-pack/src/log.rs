@@ -93,6 +93,7 @@ impl Log {
         stats.segments = sealed.len() as u64 + 1;
         [stats.blobs, stats.chunk_lists, stats.nodes, stats.commits] = kinds;
         stats.cache_bytes = self.cache.bytes();
+        stats.cache_hits = self.cache.hits();
         stats.syncs = get(&self.counters.syncs);
         stats.writes = get(&self.counters.writes);
         stats.bytes_written = get(&self.counters.bytes_written);

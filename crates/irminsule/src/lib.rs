@@ -32,6 +32,9 @@ mod watcher;
 pub use bundle::{open_bundle, write_bundle};
 pub use clone::{CloneError, CloneOptions, Cloned, ORIGIN, clone, unfinished_clone};
 pub use env::system_env;
+/// The client of Irminsule's network protocol, for more than [`open`] does.
+#[cfg(feature = "client")]
+pub use irmin_client as client;
 pub use irmin_core::*;
 pub use irmin_pack as pack;
 pub use remotes::{Remotes, RemotesError};
@@ -46,7 +49,8 @@ use std::sync::Arc;
 struct Readme;
 
 /// Opens an existing repository: `pack:DIR`, or a directory alone; `bundle:FILE` for reading only;
-/// `mem:` is a new empty one.
+/// `mem:` is a new empty one. With the feature `client` also `irmin://host[:port][/repository]` and
+/// its like, which is connected to with the first call.
 ///
 /// # Errors
 /// [`OpenError::Url`] when the URL names no engine, [`OpenError::Store`] when the engine cannot be

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::bundle::open_bundle;
+#[cfg(feature = "client")]
+use irmin_client::{ClientError, ClientOptions, RemoteStore, RemoteUrl, UrlError};
 use irmin_core::{Engine, MemoryStore, StoreError};
 use irmin_pack::{Options, PackReader, PackStore};
 
@@ -27,6 +29,10 @@ pub enum Url {
     Memory,
     /// A bundle file, for reading only.
     Bundle(PathBuf),
+    /// A repository on a server. Tokens and certificates come from the environment:
+    /// [`ClientOptions::from_env`](irmin_client::ClientOptions::from_env).
+    #[cfg(feature = "client")]
+    Remote(RemoteUrl),
 }
 
 impl Url {
@@ -39,6 +45,11 @@ impl Url {
             Self::Pack(dir) => Ok(Arc::new(PackStore::open(dir, Options::default())?)),
             Self::Memory => Ok(Arc::new(MemoryStore::new())),
             Self::Bundle(path) => Ok(Arc::new(open_bundle(path)?)),
+            #[cfg(feature = "client")]
+            Self::Remote(url) => Ok(Arc::new(RemoteStore::open(
+                url,
+                ClientOptions::from_env()?,
+            )?)),
         }
     }
 
@@ -54,6 +65,9 @@ impl Url {
             Self::Memory => Err(OpenError::NoReader {
                 url: self.to_string(),
             }),
+            // Who may write there is for the server to say.
+            #[cfg(feature = "client")]
+            Self::Remote(_) => self.open(),
         }
     }
 
@@ -69,6 +83,11 @@ impl Url {
                 let path = path.clone();
                 Err(StoreError::ReadOnly { path }.into())
             }
+            #[cfg(feature = "client")]
+            Self::Remote(url) => Ok(Arc::new(RemoteStore::create(
+                url,
+                ClientOptions::from_env()?,
+            )?)),
         }
     }
 
@@ -78,6 +97,8 @@ impl Url {
         match self {
             Self::Pack(dir) => Some(dir),
             Self::Memory | Self::Bundle(_) => None,
+            #[cfg(feature = "client")]
+            Self::Remote(_) => None,
         }
     }
 }
@@ -86,6 +107,10 @@ impl FromStr for Url {
     type Err = OpenError;
 
     fn from_str(text: &str) -> Result<Self, OpenError> {
+        #[cfg(feature = "client")]
+        if RemoteUrl::is_meant(text) {
+            return Ok(Self::Remote(text.parse()?));
+        }
         match text.split_once(':') {
             Some(("pack", dir)) if !dir.is_empty() => Ok(Self::Pack(dir.into())),
             Some(("bundle", path)) if !path.is_empty() => Ok(Self::Bundle(path.into())),
@@ -108,6 +133,8 @@ impl fmt::Display for Url {
             Self::Pack(dir) => write!(f, "pack:{}", dir.display()),
             Self::Memory => f.write_str("mem:"),
             Self::Bundle(path) => write!(f, "bundle:{}", path.display()),
+            #[cfg(feature = "client")]
+            Self::Remote(url) => url.fmt(f),
         }
     }
 }
@@ -131,4 +158,12 @@ pub enum OpenError {
     /// The engine cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The text has a scheme of servers, but names no repository on one.
+    #[cfg(feature = "client")]
+    #[error(transparent)]
+    Remote(#[from] UrlError),
+    /// The client's settings make no sense, or the server refuses.
+    #[cfg(feature = "client")]
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }

@@ -144,10 +144,10 @@ fn a_cut_commit_stays_in_the_log(open: Open<'_>) {
         let commits = grow(&repo, "main", 20);
         let (bare, last) = (commits[10].id(), commits[5].id());
         let what = Collect {
-            cut: &|id| Cut {
+            cut: Some(&|id| Cut {
                 contents: *id == bare,
                 parents: *id == last,
-            },
+            }),
             ..Collect::everything_named()
         };
         let report = repo.engine().collect(&what, &mut go_on).unwrap();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread;
 
 use irmin_core::{
-    CommitData, CommitInfo, Durability, Engine, Id, IdPrefix, Key, RefEdit, RefOutcome, Signature,
-    Time,
+    CommitData, CommitInfo, Durability, Engine, Id, IdPrefix, Key, Kind, MemoryStore, Object,
+    ObjectStore, RefEdit, RefOutcome, Signature, Time, Tree,
 };
 
 use crate::objects::object;
@@ -38,8 +38,10 @@ pub const CHECKS: &[(&str, Check)] = &[
     ),
 ];
 
+/// Returns the encoding of a value: an engine may refuse what is no object.
 fn value(number: u32) -> Vec<u8> {
-    format!("object {number} {}", "x".repeat(number as usize % 300)).into_bytes()
+    let text = format!("object {number} {}", "x".repeat(number as usize % 300));
+    [&[1, Kind::Blob.code()], text.as_bytes()].concat()
 }
 
 fn many_keys_are_answered_once_each(open: Open<'_>) {
@@ -71,14 +73,27 @@ fn many_keys_are_answered_once_each(open: Open<'_>) {
     assert!(engine.put_many(&[]).unwrap().is_empty());
 }
 
+/// Stores the tree that has nothing in it: an engine may refuse what links to nowhere.
+fn empty_tree(engine: &dyn Engine) -> Key {
+    let memory = Arc::new(MemoryStore::new()) as Arc<dyn ObjectStore>;
+    let tree = Tree::empty().persist(&memory).unwrap();
+    let bytes = memory.get(&tree).unwrap().unwrap().bytes;
+    let node = Object {
+        kind: Kind::Node,
+        ..object(&bytes, &[])
+    };
+    engine.put_many(&[node]).unwrap()[0]
+}
+
 /// Stores a line of commits, each pointing to the one before it.
 fn line(engine: &dyn Engine, length: u32) -> Vec<Key> {
+    let tree = empty_tree(engine);
     let mut keys: Vec<Key> = Vec::new();
     for generation in 1..=length {
         let author =
             Signature::new("Ada", "ada@example.org", Time::utc(generation.into())).unwrap();
         let commit = CommitData {
-            tree: Id::of(b"tree").into(),
+            tree,
             parents: keys.last().copied().into_iter().collect(),
             info: CommitInfo::new(author, "go on"),
         };

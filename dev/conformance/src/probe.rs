@@ -1,6 +1,7 @@
 //! An engine that counts what goes through it, and loses or damages objects when told to.
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,6 +198,15 @@ impl Engine for Probe {
         self.engine.prerequisites()
     }
 
+    fn read_ahead(
+        &self,
+        wants: &[Id],
+        haves: &[Id],
+        depth: Option<NonZeroU32>,
+    ) -> Result<Hold, StoreError> {
+        self.engine.read_ahead(wants, haves, depth)
+    }
+
     fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, StoreError> {
         self.engine.verify(progress)
     }
@@ -207,6 +217,10 @@ impl Engine for Probe {
 
     fn hold(&self, commit: Id) -> Result<Hold, StoreError> {
         self.engine.hold(commit)
+    }
+
+    fn hold_many(&self, commits: &[Id]) -> Result<Hold, StoreError> {
+        self.engine.hold_many(commits)
     }
 
     fn collect(

@@ -169,7 +169,7 @@ fn history_that_was_cut(open: Open<'_>) {
     };
     let collect = Collect {
         roots: &[],
-        cut: &cut_of,
+        cut: Some(&cut_of),
         dry_run: false,
     };
     let report = repo

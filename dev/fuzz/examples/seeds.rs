@@ -31,6 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     write("bundle", bundles()?)?;
     write("pack_frame", pack_frames())?;
     write("pack_store", pack_stores()?)?;
+    write("endpoint", texts(&ENDPOINTS))?;
+    write("proxy_header", texts(&PROXY_HEADERS))?;
     Ok(())
 }
 
@@ -87,6 +89,30 @@ const REVISIONS: [(&str, &str); 10] = [
     ("large", "main~4294967296^99999999999999999999"),
     ("no-date", "main@2026-02-30T25:61Z"),
     ("marks", "^~@{0}:é\u{0}"),
+];
+
+const ENDPOINTS: [(&str, &str); 9] = [
+    ("tcp", "tcp://db.example:1,[::1]:2,1.2.3.4:3,*:0"),
+    ("zone", "tcp://[fe80::1%25eth0]:80"),
+    ("mapped", "tcp://[::ffff:1.2.3.4]:80"),
+    ("unix", "unix:///run/a%20b?name=x"),
+    ("abstract", "unix:@a%00b"),
+    ("tls", "tls+tls+pipe:a?name=&name=b.c"),
+    ("ws", "ws+wss://a/b?path=/c&name=d"),
+    ("vsock", "vsock://*:7"),
+    ("service", "irmin://a,[::1]"),
+];
+
+const PROXY_HEADERS: [(&str, &str); 6] = [
+    ("v1-4", "PROXY TCP4 192.0.2.1 192.0.2.2 65535 1\r\n"),
+    ("v1-6", "PROXY TCP6 2001:db8::1 ::1 1 65535\r\n"),
+    ("v1-unknown", "PROXY UNKNOWN anything\r\n"),
+    ("v2-4", "\r\n\r\n\0\r\nQUIT\n!\x11\0\x0cabcdefghijkl"),
+    (
+        "v2-6",
+        "\r\n\r\n\0\r\nQUIT\n!!\0\x27abcdefghijklmnopqrstuvwxyz0123456789xyz",
+    ),
+    ("v2-local", "\r\n\r\n\0\r\nQUIT\n \0\0\0"),
 ];
 
 const PATHS: [(&str, &str); 6] = [

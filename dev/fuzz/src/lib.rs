@@ -15,11 +15,13 @@ mod budget;
 mod bundle;
 mod chunks;
 mod commit;
+mod conduit;
 mod input;
 mod merges;
 mod names;
 mod pack;
 mod proof;
+mod received;
 mod tree;
 mod typed;
 
@@ -27,7 +29,7 @@ mod typed;
 pub type Target = fn(&[u8]);
 
 /// All functions by the names of their directories in `fuzz/corpus/`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("commit", commit::run),
     ("tree", tree::run),
     ("chunks", chunks::run),
@@ -39,8 +41,12 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("merges", merges::merges),
     ("proof", proof::run),
     ("bundle", bundle::run),
+    ("received", received::run),
     ("pack_frame", pack::frame),
     ("pack_store", pack::store),
+    ("endpoint", conduit::endpoint),
+    ("proxy_header", conduit::proxy_header),
+    ("certificate", conduit::certificate),
 ];
 
 /// Runs the function with this name.

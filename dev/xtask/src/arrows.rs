@@ -1,7 +1,8 @@
 //! Which crate may depend on which: arrows point one way.
 //!
-//! Programs use the facade, the facade uses engines, engines use the core. Engines never use each
-//! other. What is for developers only is used by nobody else, except in tests.
+//! Programs use the server, the client and the facade; the server uses the facade; the facade uses
+//! engines and the client, which use the core. Engines never use each other. Client and server
+//! meet in the protocol. What is for developers only is used by nobody else, except in tests.
 
 use crate::Findings;
 use crate::metadata::{Package, Workspace};
@@ -9,17 +10,25 @@ use crate::metadata::{Package, Workspace};
 /// What a crate is, and so what it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layer {
+    /// Knows nothing of Irmin's model: connections, and the messages of the protocol.
+    Wire,
     Core,
     Engine,
+    Client,
     Facade,
+    Server,
     Program,
     Dev,
 }
 
 /// The crates that ship.
-const SHIPPED: [(&str, Layer); 4] = [
+const SHIPPED: [(&str, Layer); 8] = [
+    ("conduit", Layer::Wire),
+    ("irmin-proto", Layer::Wire),
     ("irmin-core", Layer::Core),
     ("irmin-pack", Layer::Engine),
+    ("irmin-client", Layer::Client),
+    ("irmin-server", Layer::Server),
     ("irminsule", Layer::Facade),
     ("irmin-cli", Layer::Program),
 ];
@@ -27,10 +36,15 @@ const SHIPPED: [(&str, Layer); 4] = [
 impl Layer {
     fn may_use(self, other: Self) -> bool {
         match self {
-            Self::Core => false,
+            Self::Wire | Self::Core => false,
             Self::Engine => other == Self::Core,
-            Self::Facade => matches!(other, Self::Core | Self::Engine),
-            Self::Program => other == Self::Facade,
+            Self::Client => matches!(other, Self::Core | Self::Wire),
+            Self::Facade => matches!(other, Self::Core | Self::Engine | Self::Client),
+            Self::Server => matches!(other, Self::Facade | Self::Wire),
+            Self::Program => matches!(
+                other,
+                Self::Facade | Self::Client | Self::Server | Self::Wire
+            ),
             Self::Dev => true,
         }
     }
@@ -55,7 +69,9 @@ fn check_package(workspace: &Workspace, package: &Package, from: Layer, findings
         let Some(to) = layer(workspace, &dependency.name) else {
             continue;
         };
-        let allowed = from.may_use(to) || (dependency.is_dev && to == Layer::Dev);
+        // A client is tested against a server.
+        let is_tested = dependency.is_dev && (from, to) == (Layer::Client, Layer::Server);
+        let allowed = from.may_use(to) || is_tested || (dependency.is_dev && to == Layer::Dev);
         if !allowed {
             let (from_name, to_name) = (&package.name, &dependency.name);
             findings.push(format!(

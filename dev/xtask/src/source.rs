@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::Failure;
 
 /// Where the files that people write live. Directories are searched.
-const PLACES: [&str; 12] = [
+const PLACES: [&str; 13] = [
     "crates",
     "dev",
     "docs",
@@ -17,14 +17,22 @@ const PLACES: [&str; 12] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "FORMAT.md",
+    "PROTOCOL.md",
     "SHORTCOMINGS.md",
 ];
 
 /// What is searched: text that people write. Corpora and golden files are data.
 const EXTENSIONS: [&str; 4] = ["rs", "md", "toml", "sh"];
 
-/// Directories with data, or with what others built.
-const SKIPPED: [&str; 5] = ["target", "corpus", "artifacts", "coverage", "golden"];
+/// Directories with data, or with what others built or a generator wrote.
+const SKIPPED: [&str; 6] = [
+    "target",
+    "corpus",
+    "artifacts",
+    "coverage",
+    "golden",
+    "generated",
+];
 
 /// Lists the files of the workspace, in order. A place that is missing is an error.
 pub(crate) fn find(root: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -4,8 +4,8 @@ use clap::Command;
 use clap::builder::StyledStr;
 
 /// The commands by what people want to do.
-const GROUPS: [(&str, &[&str]); 8] = [
-    ("Start", &["init", "tour"]),
+const GROUPS: [(&str, &[&str]); 9] = [
+    ("Start", &["serve", "init", "tour"]),
     ("Read", &["get", "ls", "tree", "dump", "export"]),
     (
         "Write",
@@ -27,6 +27,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
             "clone", "fetch", "pull", "push", "remote", "bundle", "snapshot",
         ],
     ),
+    ("Look after a server", &["token", "admin"]),
     (
         "Look after the repository",
         &["gc", "pin", "verify", "salvage", "stats", "dot"],

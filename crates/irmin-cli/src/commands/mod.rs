@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod admin;
 mod batch;
 mod blame;
 mod branch;
@@ -33,11 +34,13 @@ mod revert;
 mod rm;
 mod rules;
 mod salvage;
+mod serve;
 mod set;
 mod show;
 mod snapshot;
 mod stats;
 mod tag;
+mod token;
 mod tour;
 mod tree;
 mod verify;
@@ -51,6 +54,7 @@ use crate::failure::Outcome;
 /// What the program can do, in the order of the help.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Serve(serve::Args),
     Init(init::Args),
     Tour(tour::Args),
     Get(get::Args),
@@ -84,6 +88,8 @@ pub(crate) enum Command {
     Snapshot(snapshot::Args),
     Counter(counter::Args),
     Register(register::Args),
+    Token(token::Args),
+    Admin(admin::Args),
     Gc(gc::Args),
     Pin(pin::Args),
     Verify(verify::Args),
@@ -129,6 +135,7 @@ impl Command {
 /// Runs a command.
 pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
     match command {
+        Command::Serve(args) => serve::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::Tour(args) => tour::run(args, context),
         Command::Get(args) => get::run(args, context),
@@ -162,6 +169,8 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Snapshot(args) => snapshot::run(args, context),
         Command::Counter(args) => counter::run(args, context),
         Command::Register(args) => register::run(args, context),
+        Command::Token(args) => token::run(args, context),
+        Command::Admin(args) => admin::run(args, context),
         Command::Gc(args) => gc::run(args, context),
         Command::Pin(args) => pin::run(args, context),
         Command::Verify(args) => verify::run(args, context),

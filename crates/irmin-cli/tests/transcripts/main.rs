@@ -13,6 +13,9 @@
 
 mod behaviour;
 mod clones;
+mod machines;
+mod remote;
+mod serve;
 mod session;
 
 use std::fs;

@@ -213,7 +213,7 @@ impl<'a> World<'a> {
             progress.bytes_done += slot.bytes.len() as u64;
             let mut cut = slot.cut;
             if slot.bytes.get(1) == Some(&Kind::Commit.code()) && !self.roots.contains(&slot.id) {
-                cut = cut.or((collect.cut)(&slot.id));
+                cut = cut.or(collect.cut_of(&slot.id));
             }
             let links = self.links(slot);
             if cut != slot.cut {

@@ -14,6 +14,9 @@ use crate::{Hold, Id, Key};
 /// How often a fetch looks at its own names anew when somebody else moves them.
 const ATTEMPTS_MAX: usize = 8;
 
+/// How many commits a remote is told that are here: enough for it to find where histories part.
+const HAVES_MAX: usize = 1024;
+
 /// What to fetch.
 #[derive(Clone, Debug, Default)]
 pub struct FetchOptions {
@@ -86,6 +89,7 @@ impl Repo {
         check_prerequisites(remote, engine)?;
         let wants = offer.wants();
         let _holds = hold_missing(remote, engine, &wants)?;
+        let _ahead = read_ahead(remote, engine, &wants, &options.copy)?;
         let copied = copy(remote, &wants, engine, &options.copy, progress)?;
         let tags = offer.tags_here(engine)?;
         let mut lost = String::new();
@@ -281,18 +285,37 @@ pub(super) fn check_names(
     Ok(())
 }
 
+/// Tells a remote what is about to be read from it.
+fn read_ahead(
+    remote: &dyn Engine,
+    engine: &dyn Engine,
+    wants: &[Id],
+    options: &CopyOptions,
+) -> Result<Option<Hold>, SyncError> {
+    let mut is_here = Vec::with_capacity(wants.len());
+    engine.contains_many(wants, &mut is_here)?;
+    let missing = wants.iter().zip(is_here).filter(|(_, here)| !here);
+    let missing: Vec<Id> = missing.map(|(&want, _)| want).collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let names = engine.list_refs("")?.into_iter();
+    let haves: BTreeSet<Id> = names.map(|(_, id)| id).collect();
+    let haves: Vec<Id> = haves.into_iter().take(HAVES_MAX).collect();
+    Ok(Some(remote.read_ahead(&missing, &haves, options.depth)?))
+}
+
 /// Keeps the commits on one side that the other lacks from being collected meanwhile, and on the
 /// other side what is stored on the way to them.
 pub(super) fn hold_missing(
     source: &dyn Engine,
     target: &dyn Engine,
     commits: &[Id],
-) -> Result<Vec<Hold>, SyncError> {
-    let held = commits.iter().map(|&commit| target.hold(commit));
-    let held = held.collect::<Result<Vec<_>, _>>()?;
+) -> Result<[Hold; 2], SyncError> {
+    let held = target.hold_many(commits)?;
     let mut is_there = Vec::with_capacity(commits.len());
     target.contains_many(commits, &mut is_there)?;
     let missing = commits.iter().zip(is_there).filter(|(_, there)| !there);
-    let missing = missing.map(|(&commit, _)| Ok(source.hold(commit)?));
-    held.into_iter().map(Ok).chain(missing).collect()
+    let missing: Vec<Id> = missing.map(|(&commit, _)| commit).collect();
+    Ok([held, source.hold_many(&missing)?])
 }

@@ -12,9 +12,11 @@ mod copy;
 mod error;
 mod fetch;
 mod object;
+mod offer;
 mod order;
 mod pull;
 mod push;
+mod received;
 mod sink;
 
 #[cfg(test)]
@@ -24,5 +26,7 @@ pub use bundle::{BUNDLE_VERSION, BundleBytes, BundleOptions, BundleStore};
 pub use copy::{CopyOptions, CopyProgress, copy};
 pub use error::SyncError;
 pub use fetch::{FetchOptions, Fetched, RefMove};
+pub use offer::{Taker, give};
 pub use pull::Pulled;
 pub use push::{PushMode, PushOutcome, PushRef, Refusal};
+pub use received::{Received, check_received};

@@ -95,11 +95,22 @@ impl Want {
         let (id, what) = (self.id, self.role.name());
         let stored = stored.ok_or(SyncError::Missing { id, what })?;
         check_id(id, &stored.bytes)?;
+        let (links, outline) = self.links(&stored)?;
+        Ok(Checked {
+            bytes: stored.bytes,
+            links,
+            outline,
+        })
+    }
+
+    /// Checks that an object with the right id is what it must be, and returns what it points to.
+    pub(super) fn links(&self, stored: &Stored) -> Result<(Vec<Self>, Option<Outline>), SyncError> {
+        let (id, what) = (self.id, self.role.name());
         let (mut links, mut outline) = (Vec::new(), None);
         match self.role {
-            Role::Root | Role::Dir => (links, outline) = self.node(&stored, Some(0))?,
-            Role::Part { dots, .. } => (links, outline) = self.node(&stored, dots)?,
-            Role::Chunks { size } => links = self.chunks(&stored, size)?,
+            Role::Root | Role::Dir => (links, outline) = self.node(stored, Some(0))?,
+            Role::Part { dots, .. } => (links, outline) = self.node(stored, dots)?,
+            Role::Chunks { size } => links = self.chunks(stored, size)?,
             Role::Blob { size } | Role::Chunk { size } => {
                 let mut reader = Reader::new("value", &stored.bytes);
                 reader
@@ -110,11 +121,7 @@ impl Want {
                 }
             }
         }
-        Ok(Checked {
-            bytes: stored.bytes,
-            links,
-            outline,
-        })
+        Ok((links, outline))
     }
 
     fn node(&self, stored: &Stored, dots: Dots) -> Result<(Vec<Self>, Option<Outline>), SyncError> {
@@ -173,7 +180,7 @@ pub(super) fn check_id(id: Id, bytes: &[u8]) -> Result<(), SyncError> {
     }
 }
 
-const fn want(target: &Target, locator: Option<Locator>) -> Want {
+pub(super) const fn want(target: &Target, locator: Option<Locator>) -> Want {
     let role = match *target {
         Target::Dir(_) => Role::Dir,
         Target::Part { len, dots, .. } => Role::Part { len, dots },

@@ -351,3 +351,72 @@ fn a_transaction_on_a_head_that_was_left_and_collected_runs_again() {
     assert_eq!(branch.get(&path("other")).unwrap().unwrap(), vec![99; 5000]);
     assert!(repo.check(&mut |_| ()).unwrap().is_clean());
 }
+
+#[test]
+fn a_check_sees_what_others_committed_meanwhile_and_can_refuse_the_commit() {
+    for isolation in [
+        Isolation::Serializable,
+        Isolation::Snapshot,
+        Isolation::Overwrite,
+    ] {
+        let branch = branch();
+        let options = TransactOptions::new("late").isolation(isolation);
+        let mut asked = Vec::new();
+        let mut is_first = true;
+        let done = branch.transact_checked(
+            &options,
+            &mut |old, new| {
+                let have = |tree: &Tree| tree.get(&path("theirs")).map(|found| found.is_some());
+                asked.push((have(old)?, have(new)?));
+                Err(Error::NestedOutdated)
+            },
+            |view| {
+                if std::mem::take(&mut is_first) {
+                    branch.set(&path("theirs"), "1", "meanwhile")?;
+                }
+                view.set(&path("mine"), "1")
+            },
+        );
+        assert!(matches!(done, Err(Error::NestedOutdated)));
+        assert_eq!(asked, [(true, true)], "{isolation:?}");
+        assert!(branch.get(&path("mine")).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_view_that_was_opened_long_ago_is_committed_under_its_isolation() {
+    let cases = [
+        (Isolation::Serializable, false),
+        (Isolation::Snapshot, true),
+    ];
+    for (isolation, gets_through) in cases {
+        let branch = branch();
+        let opened_on = branch.set(&path("read"), "1", "before").unwrap();
+        let mut view = View::new(branch.tree().unwrap());
+        view.get(&path("read")).unwrap();
+        view.set(&path("mine"), "1").unwrap();
+        let between = branch
+            .set(&path("read"), "2", "meanwhile")
+            .unwrap()
+            .unwrap();
+        let options = TransactOptions::new("late").isolation(isolation);
+        let mut fine = |_: &Tree, _: &Tree| Ok(());
+        match branch.commit_view(&options, &view, opened_on.as_ref(), &mut fine) {
+            Ok(commit) => {
+                assert!(gets_through);
+                assert_eq!(commit.unwrap().parents()[0].id, between.id());
+                assert_eq!(branch.get(&path("read")).unwrap().unwrap(), "2");
+            }
+            Err(Error::Transaction(TransactionError::TooManyAttempts { path: at, .. })) => {
+                assert!(!gets_through);
+                assert_eq!(at, path("read"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let branch = branch();
+    let options = TransactOptions::new("nothing");
+    let view = View::new(Tree::empty());
+    let done = branch.commit_view(&options, &view, None, &mut |_, _| Ok(()));
+    assert!(done.unwrap().is_none());
+}

@@ -280,7 +280,7 @@ impl Run<'_> {
         if self.barrier(|barrier| barrier.is_root(&id)) {
             return record.cut;
         }
-        record.cut.or((self.collect.cut)(&id))
+        record.cut.or(self.collect.cut_of(&id))
     }
 
     /// Finds out what names pointed to since the young began: what such a name led to and no name

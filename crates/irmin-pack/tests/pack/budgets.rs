@@ -135,6 +135,7 @@ fn a_read_with_a_locator_reads_the_disk_once_and_the_cache_after_that() {
         }
         assert_eq!(store.stats().unwrap().reads, keys.len() as u64);
     }
+    assert_eq!(store.stats().unwrap().cache_hits, keys.len() as u64);
 }
 
 #[test]

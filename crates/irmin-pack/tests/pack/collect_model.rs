@@ -240,7 +240,7 @@ impl Model {
     fn collect_busily(&mut self, store: &PackStore, cuts: u8, changes: &[Step]) {
         let what = Collect {
             roots: &[],
-            cut: &|id| asked(id, cuts),
+            cut: Some(&|id| asked(id, cuts)),
             dry_run: false,
         };
         let mut changes = changes.iter();
@@ -381,7 +381,7 @@ fn contains(store: &PackStore, id: &Id) -> bool {
 fn collect(store: &PackStore, cuts: u8, dry_run: bool, cancel_at: Option<u8>) -> CollectReport {
     let what = Collect {
         roots: &[],
-        cut: &|id| asked(id, cuts),
+        cut: Some(&|id| asked(id, cuts)),
         dry_run,
     };
     let mut calls = 0;

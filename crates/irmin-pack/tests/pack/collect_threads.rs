@@ -247,10 +247,10 @@ fn whoever_writes_and_holds_while_others_collect_never_lacks_anything() {
                 while !is_over.load(Ordering::Relaxed) {
                     let cuts = numbers.below(4);
                     let what = Collect {
-                        cut: &|id| Cut {
+                        cut: Some(&|id| Cut {
                             contents: cuts == 1 && id.as_bytes()[0] % 4 == 0,
                             parents: cuts == 2 && id.as_bytes()[0] % 4 == 0,
-                        },
+                        }),
                         ..Collect::everything_named()
                     };
                     let mut left = 1 + numbers.below(60);

@@ -127,7 +127,7 @@ fn write_collected(path: &str) {
         parents: false,
     };
     let collect = Collect {
-        cut: &cut,
+        cut: Some(&cut),
         ..Collect::everything_named()
     };
     let report = store.collect(&collect, &mut |_| ControlFlow::Continue(()));

@@ -1,0 +1,18 @@
+//! The server over its transports, as clients see it.
+
+mod calls;
+mod contents;
+mod crowd;
+mod draining;
+mod faulty;
+mod graphql;
+mod kills;
+mod linear;
+mod merges;
+mod model;
+mod objects;
+mod rest;
+mod support;
+mod tls;
+mod transactions;
+mod watches;
