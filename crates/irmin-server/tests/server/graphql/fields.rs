@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{ask, ask_with, code, fail, post, set, set_on};
 use crate::support::Served;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_schema_is_the_one_that_is_documented() {
+#[test]
+fn the_schema_is_the_one_that_is_documented() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema.graphql");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(file, irmin_server::graphql::sdl()).expect("it is written");

@@ -42,7 +42,7 @@ async fn fragments_that_multiply_nest_or_contain_themselves_are_refused_before_t
         format!("{{ a(b: {}) }}", "[".repeat(100_000)),
         format!("{{ {} }}", "a ".repeat(1_000_000)),
     ] {
-        assert_eq!(refused(&wire, &query).await, too_large, "{:.80}", query);
+        assert_eq!(refused(&wire, &query).await, too_large, "{query:.80}");
     }
     let own = "{ ...f } fragment f on Query { main { name } ...f }";
     assert_eq!(refused(&wire, own).await, (400, "invalid".to_owned()));

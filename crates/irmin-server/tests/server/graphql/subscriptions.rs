@@ -136,12 +136,13 @@ async fn a_socket_takes_queries_and_mutations_and_refuses_what_is_wrong() {
         "subscription {{ watch(since: \"{}\") {{ commit {{ hash }} }} }}",
         "0".repeat(64)
     );
+    let deep = "{".repeat(1000);
     let twice = "subscription { watch { commit { hash } } b: watch { commit { hash } } }";
     for (query, expected) in [
         ("subscription { nothing }", "invalid"),
         (twice, "invalid"),
         (gone.as_str(), "gone"),
-        (&"{".repeat(1000), "too_large"),
+        (deep.as_str(), "too_large"),
     ] {
         socket.subscribe("2", query).await;
         let message = socket.next().await;
