@@ -21,14 +21,17 @@ pub(super) struct PageParams {
     pub(super) cursor: Option<String>,
     /// At most so many; the server's limit if that is less.
     #[param(minimum = 1)]
-    pub(super) limit: Option<u32>,
+    pub(super) limit: Option<i32>,
 }
 
 /// Returns how many are asked for, as the service takes it; 0: as many as it gives.
-pub(super) fn limit(limit: Option<u32>) -> Result<usize, ServiceError> {
+pub(super) fn limit(limit: Option<i32>) -> Result<usize, ServiceError> {
     match limit {
-        Some(0) => Err(ServiceError::invalid("'limit' is at least 1")),
-        limit => Ok(limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX))),
+        None => Ok(0),
+        Some(limit) => usize::try_from(limit)
+            .ok()
+            .filter(|limit| *limit > 0)
+            .ok_or_else(|| ServiceError::invalid("'limit' is at least 1")),
     }
 }
 

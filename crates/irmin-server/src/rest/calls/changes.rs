@@ -49,7 +49,7 @@ struct DiffParams {
     cursor: Option<String>,
     /// At most so many; the server's limit if that is less.
     #[param(minimum = 1)]
-    limit: Option<u32>,
+    limit: Option<i32>,
 }
 
 async fn list(call: Call, Params(params): Params<DiffParams>) -> Result<Response> {

@@ -52,10 +52,10 @@ struct LogParams {
     /// Follow first parents only.
     first_parent: Option<bool>,
     /// Where the page begins: what the address of the next page has; absent: at the newest.
-    cursor: Option<u64>,
+    cursor: Option<i64>,
     /// At most so many; the server's limit if that is less.
     #[param(minimum = 1)]
-    limit: Option<u32>,
+    limit: Option<i32>,
 }
 
 async fn list(call: Call, Params(params): Params<LogParams>) -> Result<Response> {
@@ -72,13 +72,15 @@ fn listed(scope: &Scope, place: &Place, params: &LogParams) -> Result<CommitPage
         .as_ref()
         .map(|revision| scope.resolve(revision));
     let exclude = exclude.transpose()?.map(|commit| commit.id());
+    let start = u64::try_from(params.cursor.unwrap_or(0))
+        .map_err(|_| ServiceError::invalid("'cursor' is not one that an answer gave"))?;
     let found = scope.log(
         &head,
         &LogRequest {
             path: given_path(params.path.as_ref(), params.path_base64.as_ref())?,
             exclude: exclude.into_iter().collect(),
             first_parent: params.first_parent == Some(true),
-            start: params.cursor.unwrap_or(0),
+            start,
             limit: limit(params.limit)?,
         },
     )?;

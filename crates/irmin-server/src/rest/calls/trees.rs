@@ -63,7 +63,7 @@ struct TreeParams {
     cursor: Option<String>,
     /// At most so many; the server's limit if that is less.
     #[param(minimum = 1)]
-    limit: Option<u32>,
+    limit: Option<i32>,
 }
 
 async fn get(call: Call, headers: HeaderMap) -> Result<Response> {

@@ -59,7 +59,7 @@ struct WatchParams {
     changes: Option<bool>,
     /// End when nothing was to tell for so many seconds. Absent: never.
     #[param(minimum = 1)]
-    wait: Option<u32>,
+    wait: Option<i32>,
 }
 
 /// Something that happened to a branch.
@@ -103,9 +103,7 @@ async fn follow(
         every_commit: params.every_commit == Some(true),
         changes: params.changes != Some(false),
     };
-    if params.wait == Some(0) {
-        return Err(Problem::invalid("'wait' is at least 1"));
-    }
+    let patience = params.wait.map(seconds).transpose()?;
     let tells_changes = options.changes;
     let branch = options.branch.clone();
     let watching = call
@@ -113,9 +111,6 @@ async fn follow(
         .watch(&call.caller, &call.place.repo, options)
         .await?;
     let (pieces, body) = streamed();
-    let patience = params
-        .wait
-        .map(|seconds| Duration::from_secs(seconds.into()));
     let telling = Telling {
         watching,
         branch,
@@ -130,6 +125,12 @@ async fn follow(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+fn seconds(count: i32) -> Result<Duration> {
+    let count = u64::try_from(count).ok().filter(|count| *count > 0);
+    let count = count.ok_or_else(|| Problem::invalid("'wait' is at least 1"))?;
+    Ok(Duration::from_secs(count))
 }
 
 /// A watch and its client.
