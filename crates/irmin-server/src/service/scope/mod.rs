@@ -45,6 +45,9 @@ pub use view::ScopedView;
 pub(super) use view::check_outside;
 pub(super) use write::{hidden, pass_on};
 
+/// What a request asks for, for metrics and the audit log, and of which branch.
+type Asked = (Verb, Option<String>);
+
 /// A repository as one caller may see it: rights are enforced here and nowhere else.
 ///
 /// What the caller may not read is absent: trees are pruned to what it may, branches of which it may
@@ -58,7 +61,7 @@ pub struct Scope {
     caller: Caller,
     grants: Grants,
     deadline: Deadline,
-    noted: Arc<Mutex<Option<(Verb, Option<String>)>>>,
+    noted: Arc<Mutex<Option<Asked>>>,
 }
 
 impl Scope {
@@ -149,7 +152,7 @@ impl Scope {
 
     /// Returns what was asked, for metrics and the audit log: the first verb, or the first one that
     /// writes.
-    pub(super) fn noted(&self) -> (Verb, Option<String>) {
+    pub(super) fn noted(&self) -> Asked {
         let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         noted.clone().unwrap_or((Verb::Resolve, None))
     }

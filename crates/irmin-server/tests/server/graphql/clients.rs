@@ -1,5 +1,6 @@
 //! Clients from npm, under node.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -35,7 +36,9 @@ fn installed() -> bool {
     match done {
         Ok(()) => true,
         Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!(
+            // Not by a macro, whose output libtest keeps to itself.
+            let _ = writeln!(
+                std::io::stderr(),
                 "SKIPPED: dev/test installs node and npm, which fetches the clients: {error}"
             );
             false
