@@ -18,8 +18,9 @@ const DIR: &str = "IRMIN_TEST_SERVE_DIR";
 const AT: &str = "IRMIN_TEST_SERVE_AT";
 const READY: &str = "the server is ready";
 
+/// The server of the tests below, which run this one in a process of its own and kill it. By itself
+/// it has nothing to do.
 #[test]
-#[ignore = "the tests beside it run this as their server, and kill it"]
 fn serves_until_it_is_killed() {
     let (Some(dir), Ok(at)) = (std::env::var_os(DIR), std::env::var(AT)) else {
         return;
@@ -145,7 +146,7 @@ struct Running(Child);
 impl Running {
     fn start(machine: &Machine, dir: &Path, at: &str) -> Self {
         let mut command = machine.command(&std::env::current_exe().unwrap());
-        command.args(["--exact", "--ignored", "--nocapture"]);
+        command.args(["--exact", "--nocapture"]);
         command.arg("machines::serves_until_it_is_killed");
         command.env(DIR, dir).env(AT, at).stdout(Stdio::piped());
         let mut running = Self(command.spawn().unwrap());

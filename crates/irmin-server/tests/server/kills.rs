@@ -36,8 +36,9 @@ fn socket(dir: &std::path::Path) -> Endpoint {
     Endpoint::Unix(dir.join("socket"))
 }
 
+/// The server of the test below, which runs this one in a process of its own and kills it. By itself
+/// it has nothing to do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the test beside it runs this as its server, and kills it"]
 async fn serves_until_it_is_killed() {
     let Some(dir) = std::env::var_os(DIR).map(std::path::PathBuf::from) else {
         return;
@@ -66,7 +67,7 @@ struct Process(Child);
 impl Process {
     fn start(dir: &std::path::Path) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this test"));
-        command.args(["--exact", "--ignored", "--nocapture"]);
+        command.args(["--exact", "--nocapture"]);
         command.arg("kills::serves_until_it_is_killed");
         command.env(DIR, dir).stdout(Stdio::piped());
         let mut process = Self(command.spawn().expect("it starts"));

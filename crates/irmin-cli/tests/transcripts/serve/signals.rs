@@ -48,12 +48,24 @@ fn a_server_that_is_to_stop_says_so_first_and_a_second_signal_ends_it_at_once() 
     assert_eq!(served.client().value("a").as_deref(), Some("1"));
 }
 
+/// Letters that a bundle cannot write in much less room than there are of them.
+fn incompressible(length: usize) -> String {
+    let mut state = 1_u64;
+    let letter = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    std::iter::repeat_with(letter).take(length).collect()
+}
+
 #[test]
 fn a_request_that_is_under_way_is_answered_after_sigterm() {
     let dir = tempfile::tempdir().unwrap();
     let mut served = Served::new(dir.path(), &[]);
     let client = served.client();
-    assert!(client.set("large", &"x".repeat(4 << 20)));
+    assert!(client.set("large", &incompressible(4 << 20)));
     // A copy of which nothing is read fills the sockets, and cannot end before it is.
     let (reader, mut writer) = std::io::pipe().unwrap();
     let url = served.url().parse().unwrap();
