@@ -173,16 +173,19 @@ fn write(
     })
 }
 
-/// Commits what `body` writes on a branch, where it is as ordered.
+/// Commits what `body` writes on a branch, where it is as ordered. Where it is is looked at in the
+/// transaction only: a request that was done before is answered again, wherever the branch is by now.
 pub(crate) fn commit<T>(
     scope: &Scope,
     branch: &str,
     orders: &Orders,
-    body: impl FnMut(&mut ScopedView<'_>) -> Served<T>,
+    mut body: impl FnMut(&mut ScopedView<'_>) -> Served<T>,
 ) -> Served<Committed<T>> {
     let parent = || hold(scope, branch, orders.parent);
-    parent()?;
-    scope.transact_if(branch, &orders.options, &parent, body)
+    scope.transact_if(branch, &orders.options, &parent, |view| {
+        parent()?;
+        body(view)
+    })
 }
 
 /// Fails unless the branch is at the commit that is to be the parent.

@@ -301,6 +301,22 @@ async fn a_request_with_a_name_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_with_a_name_and_a_parent_is_answered_as_before_when_it_is_sent_again() {
+    let served = Served::open().await;
+    let wire = served.wire().await;
+    let parent = set(&wire, "a", "1").await;
+    let query = format!(
+        r#"mutation {{ set(path: "a", value: "2", info: {{request: "r1", parents: ["{parent}"]}}) {{ hash }} }}"#
+    );
+    let first = ask(&wire, &query).await;
+    assert_eq!(ask(&wire, &query).await, first);
+    set(&wire, "a", "3").await;
+    assert_eq!(ask(&wire, &query).await, first);
+    let late = query.replace("r1", "r2");
+    assert_eq!(code(&fail(&wire, &late).await), "conflict");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repository_is_named_in_the_url() {
     let served = Served::open().await;
     let wire = served.wire().await;
