@@ -1,33 +1,28 @@
 //! A client that tries again, over a network that may be bad.
 
-use conduit::{Context, Endpoint};
+use conduit::{BoxFlow, Context, Endpoint};
 use tokio::sync::watch;
 use tonic::{Response, Status};
 
 use super::support::Wire;
 
 /// How often a call is tried: far more than any fault needs.
-const TRIES_MAX: u32 = 1000;
+pub(crate) const TRIES_MAX: u32 = 1000;
 
-/// A connection that is made again when it breaks.
-pub(crate) struct Line {
+/// How a server is reached.
+#[derive(Clone)]
+pub(crate) struct Way {
     context: Context,
-    endpoint: Endpoint,
-    wire: Option<Wire>,
-    has_retried: bool,
-    retries: u64,
+    pub(crate) endpoint: Endpoint,
     /// Whether the server is there.
     up: Option<watch::Receiver<bool>>,
 }
 
-impl Line {
+impl Way {
     pub(crate) fn new(context: Context, endpoint: &Endpoint) -> Self {
         Self {
             context,
             endpoint: endpoint.clone(),
-            wire: None,
-            has_retried: false,
-            retries: 0,
             up: None,
         }
     }
@@ -37,6 +32,33 @@ impl Line {
         Self {
             up: Some(up),
             ..self
+        }
+    }
+
+    /// Connects; `None` if the server cannot be reached.
+    pub(crate) async fn flow(&mut self) -> Option<BoxFlow> {
+        if let Some(up) = &mut self.up {
+            up.wait_for(|up| *up).await.ok()?;
+        }
+        self.context.connect(&self.endpoint).await.ok()
+    }
+}
+
+/// A connection for gRPC that is made again when it breaks.
+pub(crate) struct Line {
+    way: Way,
+    wire: Option<Wire>,
+    has_retried: bool,
+    retries: u64,
+}
+
+impl Line {
+    pub(crate) const fn new(way: Way) -> Self {
+        Self {
+            way,
+            wire: None,
+            has_retried: false,
+            retries: 0,
         }
     }
 
@@ -71,7 +93,7 @@ impl Line {
                 }
             }
         }
-        panic!("no answer came from {}", self.endpoint);
+        panic!("no answer came from {}", self.way.endpoint);
     }
 
     /// Drops a connection that is broken.
@@ -82,10 +104,7 @@ impl Line {
     /// Returns the connection, or a new one; `None` if the server cannot be reached.
     pub(crate) async fn wire(&mut self) -> Option<Wire> {
         if self.wire.is_none() {
-            if let Some(up) = &mut self.up {
-                up.wait_for(|up| *up).await.ok()?;
-            }
-            let flow = self.context.connect(&self.endpoint).await.ok()?;
+            let flow = self.way.flow().await?;
             self.wire = Wire::try_on(flow).await;
         }
         self.wire.clone()

@@ -11,6 +11,7 @@ mod linear;
 mod merges;
 mod model;
 mod objects;
+mod plain;
 mod rest;
 mod support;
 mod tls;

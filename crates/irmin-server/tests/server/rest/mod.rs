@@ -9,4 +9,4 @@ mod merges;
 mod names;
 mod pages;
 mod streams;
-mod support;
+pub(crate) mod support;
