@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use conduit::Context;
+use conduit::{Context, Faults};
 use irmin_proto::v1;
 use irmin_proto::v1::verify_response::Is as Verified;
 use irminsule::Id;
@@ -22,10 +22,10 @@ use super::support::{Served, Wire, all, at};
 use process::{Process, config, socket};
 use writers::Orders;
 
-/// Two of each transport.
-const WRITERS: usize = 6;
-/// One of each transport.
-const WATCHERS: usize = 3;
+/// gRPC, REST, GraphQL by posts and over a WebSocket: each with a good and a bad network.
+const WRITERS: usize = 8;
+/// gRPC, REST and GraphQL: each with a good and a bad network.
+const WATCHERS: usize = 6;
 
 type Commits = Vec<Vec<u8>>;
 
@@ -44,16 +44,17 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn start(way: &Way, from: Id) -> Self {
+    fn start(good: &Way, bad: &Way, from: Id) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, acknowledged) = mpsc::unbounded_channel();
         let writers = (0..WRITERS).map(|number| {
             let (stop, tell) = (Arc::clone(&stop), tell.clone());
-            let (way, orders) = (way.clone(), Orders { stop, tell });
+            let way = if number < WRITERS / 2 { good } else { bad }.clone();
+            let orders = Orders { stop, tell };
             std::thread::spawn(move || alone(writers::write(number, way, orders)))
         });
         let watchers = (0..WATCHERS).map(|number| {
-            let way = way.clone();
+            let way = if number < WATCHERS / 2 { good } else { bad }.clone();
             std::thread::spawn(move || alone(watchers::watch(number, way, from)))
         });
         Self {
@@ -96,12 +97,17 @@ async fn what_was_acknowledged_survives_kills_and_watches_miss_and_repeat_nothin
     let kills = std::env::var("IRMIN_KILLS").map_or(8, |kills| kills.parse().expect("a number"));
     let dir = tempfile::tempdir().expect("a directory");
     let (up, is_up) = watch::channel(true);
-    let way = Way::new(Context::new(), &socket(dir.path())).when(is_up);
+    let faults = Faults::new(1).bytes_max(500).reset_after(2_000..=20_000);
+    let way = |context| Way::new(context, &socket(dir.path())).when(is_up.clone());
+    let (good, bad) = (
+        way(Context::new()),
+        way(Context::builder().faults(faults).build()),
+    );
     let mut process = Process::start(dir.path());
-    let wire = || async { Line::new(way.clone()).wire().await.expect("it is there") };
+    let wire = || async { Line::new(good.clone()).wire().await.expect("it is there") };
     let first = wire().await.set("first", "1").await.id.expect("it has one");
     let first = first.sha256.as_ref().try_into().expect("32 bytes");
-    let mut crowd = Crowd::start(&way, Id::from_bytes(first));
+    let mut crowd = Crowd::start(&good, &bad, Id::from_bytes(first));
     let mut random = Random(1);
     for _ in 0..kills {
         crowd.write(random.below(60) + 1).await;

@@ -1,21 +1,18 @@
 //! Watchers: each hears all commits behind one until somebody writes `end`, and goes on where it stood
 //! after each kill.
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use irmin_proto::v1;
 use irmin_proto::v1::watch_event::Kind;
 use irminsule::Id;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::{Commits, id};
 use crate::faulty::{Line, Way};
 use crate::plain::{Plain, request};
 use crate::rest::support::MAIN;
+use crate::socket::Socket;
 use crate::support::Wire;
 
 /// What a watcher heard, and where it goes on.
@@ -41,7 +38,7 @@ pub(super) async fn watch(number: usize, way: Way, from: Id) -> Commits {
     match number % 3 {
         0 => by_grpc(Line::new(way), &mut heard).await,
         1 => by_rest(Plain::new(way), &mut heard).await,
-        _ => by_graphql(way, &mut heard).await,
+        _ => by_graphql(Socket::new(way), &mut heard).await,
     }
     heard.commits
 }
@@ -141,54 +138,23 @@ fn read_event(event: &str, heard: &mut Heard) {
 }
 
 /// Subscriptions over a WebSocket: `since` says what was heard.
-async fn by_graphql(mut way: Way, heard: &mut Heard) {
+async fn by_graphql(mut socket: Socket, heard: &mut Heard) {
     while !heard.is_over {
-        let Some(flow) = way.flow().await else {
+        let query = format!(
+            "subscription {{ watch(since: \"{}\") {{ commit {{ hash tree {{ get(path: \"end\") }} }} }} }}",
+            heard.since
+        );
+        if socket.begin(&json!({"query": query})).await.is_none() {
             continue;
-        };
-        let request = "ws://irmin/graphql".into_client_request();
-        let mut request = request.expect("a request");
-        let protocol = "graphql-transport-ws".parse().expect("a value");
-        let headers = request.headers_mut();
-        headers.insert("sec-websocket-protocol", protocol);
-        if let Ok((socket, _)) = client_async(request, flow).await {
-            subscribe(socket, heard).await;
         }
-    }
-}
-
-async fn subscribe(mut socket: WebSocketStream<conduit::BoxFlow>, heard: &mut Heard) {
-    let query = format!(
-        "subscription {{ watch(since: \"{}\") {{ commit {{ hash tree {{ get(path: \"end\") }} }} }} }}",
-        heard.since
-    );
-    for message in [
-        json!({"type": "connection_init"}),
-        json!({"type": "subscribe", "id": "1", "payload": {"query": query}}),
-    ] {
-        if socket
-            .send(Message::text(message.to_string()))
-            .await
-            .is_err()
+        while !heard.is_over
+            && let Some(event) = socket.next().await
         {
-            return;
+            assert_eq!(event.get("errors"), None, "{event}");
+            let commit = &event["data"]["watch"]["commit"];
+            let since = commit["hash"].as_str().expect("an id").to_owned();
+            let is_over = !commit["tree"]["get"].is_null();
+            heard.hear(id(&commit["hash"]), since, is_over);
         }
-    }
-    while !heard.is_over
-        && let Some(Ok(message)) = socket.next().await
-    {
-        let Message::Text(text) = message else {
-            continue;
-        };
-        let message: Value = serde_json::from_str(&text).expect("JSON");
-        if message["type"] == "connection_ack" {
-            continue;
-        }
-        let commit = &message["payload"]["data"]["watch"]["commit"];
-        let since = commit["hash"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{message}"));
-        let is_over = !commit["tree"]["get"].is_null();
-        heard.hear(id(&commit["hash"]), since.to_owned(), is_over);
     }
 }

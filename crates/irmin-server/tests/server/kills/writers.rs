@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{Commits, id};
 use crate::faulty::{Line, Way};
+use crate::pen::Pen;
 use crate::plain::{Plain, request};
 use crate::rest::support::MAIN;
 use crate::support::{Wire, bytes, commit, set};
@@ -25,26 +26,27 @@ pub(super) struct Orders {
 }
 
 /// How a writer takes a step.
-enum Pen {
+enum Hand {
     Grpc(Line),
     Rest(Plain),
-    GraphQl(Plain),
+    GraphQl(Pen),
 }
 
 pub(super) async fn write(number: usize, way: Way, orders: Orders) -> Commits {
-    let mut pen = match number % 3 {
-        0 => Pen::Grpc(Line::new(way)),
-        1 => Pen::Rest(Plain::new(way)),
-        _ => Pen::GraphQl(Plain::new(way)),
+    let mut hand = match number % 4 {
+        0 => Hand::Grpc(Line::new(way)),
+        1 => Hand::Rest(Plain::new(way)),
+        2 => Hand::GraphQl(Pen::posts(way)),
+        _ => Hand::GraphQl(Pen::socket(way)),
     };
     let place = format!("w{number}");
     let mut made = Commits::new();
     while !orders.stop.load(Ordering::Relaxed) {
         let step = made.len();
-        made.push(match &mut pen {
-            Pen::Grpc(line) => by_grpc(line, &place, step).await,
-            Pen::Rest(plain) => by_rest(plain, &place, step).await,
-            Pen::GraphQl(plain) => by_graphql(plain, &place, step).await,
+        made.push(match &mut hand {
+            Hand::Grpc(line) => by_grpc(line, &place, step).await,
+            Hand::Rest(plain) => by_rest(plain, &place, step).await,
+            Hand::GraphQl(pen) => by_graphql(pen, &place, step).await,
         });
         let _ = orders.tell.send(());
     }
@@ -99,18 +101,14 @@ async fn by_rest(plain: &mut Plain, place: &str, step: usize) -> Vec<u8> {
     id(&answer.json()["commit"])
 }
 
-async fn by_graphql(plain: &mut Plain, place: &str, step: usize) -> Vec<u8> {
+async fn by_graphql(pen: &mut Pen, place: &str, step: usize) -> Vec<u8> {
     let query = "mutation ($path: Path!, $test: Value, $set: Value, $request: String) {
         made: test_and_set(path: $path, test: $test, set: $set, info: {request: $request}) { hash } }";
     let variables = json!({
         "path": place, "test": before(step), "set": after(step),
         "request": format!("{place}.{step}"),
     });
-    let body = json!({"query": query, "variables": variables}).to_string();
-    let request = request("POST", "/graphql").header("content-type", "application/json");
-    let request: Request<Bytes> = request.body(body.into()).expect("a request");
-    let answer = plain.ask(&request).await;
-    let json = answer.json();
-    assert_eq!(json.get("errors"), None, "{place} at {step}: {answer:?}");
-    id(&json["data"]["made"]["hash"])
+    let answer = pen.ask(query, &variables).await;
+    assert_eq!(answer.get("errors"), None, "{place} at {step}: {answer}");
+    id(&answer["data"]["made"]["hash"])
 }

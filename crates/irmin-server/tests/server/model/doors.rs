@@ -8,6 +8,7 @@ use super::client::{Ask, Clock, DidAll, Told};
 use super::{REGISTERS, graphql, grpc, rest, service};
 use crate::faulty::Line;
 use crate::linear::Did;
+use crate::pen::Pen;
 use crate::plain::Plain;
 
 /// How a client reaches the server.
@@ -15,9 +16,9 @@ pub(super) enum Door {
     Service(Server),
     Grpc(Box<Line>),
     Rest(Box<Plain>),
-    GraphQl(Box<Plain>),
+    GraphQl(Pen),
     /// GraphQL without keys, as clients of the predecessor speak it: what is lost stays so.
-    Keyless(Box<Plain>),
+    Keyless(Pen),
 }
 
 impl Door {
@@ -32,8 +33,8 @@ impl Door {
             Self::Service(server) => (clock.tick(), service::ask(server, ask, key).await),
             Self::Grpc(line) => grpc::ask(line, ask, key, clock).await,
             Self::Rest(plain) => rest::ask(plain, ask, key, clock).await,
-            Self::GraphQl(plain) => graphql::ask(plain, ask, Some(key), clock).await,
-            Self::Keyless(plain) => graphql::ask(plain, ask, None, clock).await,
+            Self::GraphQl(pen) => graphql::ask(pen, ask, Some(key), clock).await,
+            Self::Keyless(pen) => graphql::ask(pen, ask, None, clock).await,
         };
         let retries = self.retries() - before;
         clock.retried.fetch_add(retries, Ordering::Relaxed);
@@ -44,7 +45,8 @@ impl Door {
         match self {
             Self::Service(_) => 0,
             Self::Grpc(line) => line.retries(),
-            Self::Rest(plain) | Self::GraphQl(plain) | Self::Keyless(plain) => plain.retries(),
+            Self::Rest(plain) => plain.retries(),
+            Self::GraphQl(pen) | Self::Keyless(pen) => pen.retries(),
         }
     }
 }

@@ -1,15 +1,13 @@
-//! GraphQL over HTTP/1.1. A mutation may have a key: then it is sent again until an answer comes. One
+//! GraphQL, posted over HTTP/1.1 or over a WebSocket. A mutation may have a key: then it is sent again until an answer comes. One
 //! without is sent once; if no answer comes, nobody knows what came of it.
 
-use bytes::Bytes;
-use hyper::Request;
 use serde_json::{Value, json};
 
 use super::client::{Ask, Clock, DidAll, Told};
 use super::doors::{all_read, id, nothing_read};
 use super::{REGISTERS, number, register, text};
 use crate::linear::Did;
-use crate::plain::{Answer, Plain, request};
+use crate::pen::Pen;
 
 const SET: &str = "mutation ($path: Path!, $value: Value!, $info: InfoInput) {
     made: set(path: $path, value: $value, info: $info) { hash } }";
@@ -18,32 +16,27 @@ const SWAP: &str = "mutation ($path: Path!, $test: Value, $value: Value, $info: 
     made: test_and_set(path: $path, test: $test, set: $value, info: $info) { hash } }";
 
 /// Asks, and says when that began.
-pub(super) async fn ask(
-    plain: &mut Plain,
-    ask: &Ask,
-    key: Option<&str>,
-    clock: &Clock,
-) -> (u64, Told) {
+pub(super) async fn ask(pen: &mut Pen, ask: &Ask, key: Option<&str>, clock: &Clock) -> (u64, Told) {
     let began = clock.tick();
     match *ask {
         Ask::Read => {
-            let (seen, head) = read(plain).await;
+            let (seen, head) = read(pen).await;
             let did = head.as_ref().map_or_else(nothing_read, |_| all_read(seen));
             (began, Told::Done(did, head.as_ref().map(id)))
         }
         Ask::Write(to, value) => {
             let variables = json!({"path": register(to), "value": text(value)});
             let did = vec![(to, Did::Write(value))];
-            (began, mutate(plain, SET, variables, key, did).await)
+            (began, mutate(pen, SET, variables, key, did).await)
         }
         Ask::Swap(to, test, value) => {
             let variables =
                 json!({"path": register(to), "test": test.map(text), "value": text(value)});
             let did = vec![(to, Did::Swap(test, value))];
-            (began, mutate(plain, SWAP, variables, key, did).await)
+            (began, mutate(pen, SWAP, variables, key, did).await)
         }
         Ask::Session(_, to, value) => {
-            let (seen, head) = read(plain).await;
+            let (seen, head) = read(pen).await;
             let Some(head) = head else {
                 return (began, Told::Nothing);
             };
@@ -53,21 +46,20 @@ pub(super) async fn ask(
             // The branch must be where it was read: all that was seen still holds.
             let mut did = all_read(seen);
             did[to].1 = Did::Swap(seen[to], value);
-            (began, mutate(plain, SET, variables, key, did).await)
+            (began, mutate(pen, SET, variables, key, did).await)
         }
     }
 }
 
 /// Reads all registers, and the head's id if there is a head.
-async fn read(plain: &mut Plain) -> ([Option<u64>; REGISTERS], Option<Value>) {
+async fn read(pen: &mut Pen) -> ([Option<u64>; REGISTERS], Option<Value>) {
     let fields = (0..REGISTERS).map(|each| format!("r{each}: get(path: \"{}\")", register(each)));
     let fields: Vec<_> = fields.collect();
     let query = format!(
         "{{ main {{ head {{ hash }} tree {{ {} }} }} }}",
         fields.join(" ")
     );
-    let answer = plain.ask(&posted(&query, &json!({}))).await;
-    let mut answer = answer_of(&answer);
+    let mut answer = pen.ask(&query, &json!({})).await;
     assert_eq!(answer.get("errors"), None, "{answer}");
     let mut seen = [None; REGISTERS];
     for (each, seen) in seen.iter_mut().enumerate() {
@@ -78,20 +70,9 @@ async fn read(plain: &mut Plain) -> ([Option<u64>; REGISTERS], Option<Value>) {
     (seen, Some(head).filter(|head| !head.is_null()))
 }
 
-fn posted(query: &str, variables: &Value) -> Request<Bytes> {
-    let body = json!({"query": query, "variables": variables}).to_string();
-    let request = request("POST", "/graphql").header("content-type", "application/json");
-    request.body(body.into()).expect("a request")
-}
-
-fn answer_of(answer: &Answer) -> Value {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
-}
-
 /// Commits. `did` is what that did if it is done.
 async fn mutate(
-    plain: &mut Plain,
+    pen: &mut Pen,
     query: &str,
     mut variables: Value,
     key: Option<&str>,
@@ -101,14 +82,13 @@ async fn mutate(
     let answer = match key {
         Some(key) => {
             variables["info"]["request"] = key.into();
-            plain.ask(&posted(query, &variables)).await
+            pen.ask(query, &variables).await
         }
-        None => match plain.ask_once(&posted(query, &variables)).await {
+        None => match pen.ask_once(query, &variables).await {
             Some(answer) => answer,
             None => return Told::Lost(did),
         },
     };
-    let answer = answer_of(&answer);
     let Some(error) = answer.get("errors").map(|errors| &errors[0]["extensions"]) else {
         return Told::Done(did, Some(id(&answer["data"]["made"]["hash"])));
     };

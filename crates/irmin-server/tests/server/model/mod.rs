@@ -74,7 +74,7 @@ async fn run(seed: u64) {
     let retried = clock.retried.load(Ordering::Relaxed);
     assert!(retried > 100, "the network was too good: {retried}");
     let lost = steps.iter().filter(|step| step.ended.is_none()).count();
-    assert!(lost > 3, "no answer was lost for good: {lost}");
+    assert!(lost > 0, "no answer was lost for good");
     drop(line);
     stand.stop().await;
 }

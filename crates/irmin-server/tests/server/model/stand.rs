@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::doors::Door;
 use crate::faulty::{Line, Way};
+use crate::pen::Pen;
 use crate::plain::Plain;
 use crate::tls::Authority;
 
@@ -67,8 +68,8 @@ impl Stand {
         Way::new(context, endpoint)
     }
 
-    /// Returns a way for each client: two without a transport, over each carrier gRPC with and without
-    /// a bad network and REST and GraphQL with one, and over TCP these without.
+    /// Returns a door for each client: two on the service itself, over each carrier gRPC with a good and
+    /// a bad network and REST and both kinds of GraphQL with a bad one, and over TCP what there is more.
     pub(super) fn doors(&self, seed: u64) -> Vec<Door> {
         let faults = Faults::new(seed)
             .bytes_max(200)
@@ -82,13 +83,17 @@ impl Stand {
             doors.push(Door::Grpc(Box::new(Line::new(good()))));
             doors.push(Door::Grpc(Box::new(Line::new(bad()))));
             doors.push(Door::Rest(Box::new(Plain::new(bad()))));
-            doors.push(Door::GraphQl(Box::new(Plain::new(bad()))));
+            doors.push(Door::GraphQl(Pen::posts(bad())));
+            doors.push(Door::GraphQl(Pen::socket(bad())));
             if matches!(endpoint, Endpoint::Tcp(_)) {
                 doors.push(Door::Rest(Box::new(Plain::new(good()))));
-                doors.push(Door::GraphQl(Box::new(Plain::new(good()))));
-                doors.push(Door::Keyless(Box::new(Plain::new(good()))));
-                doors.push(Door::Keyless(Box::new(Plain::new(bad()))));
-                doors.push(Door::Keyless(Box::new(Plain::new(bad()))));
+                doors.push(Door::GraphQl(Pen::posts(good())));
+                doors.push(Door::GraphQl(Pen::socket(good())));
+                doors.push(Door::Keyless(Pen::posts(good())));
+                doors.push(Door::Keyless(Pen::posts(bad())));
+                doors.push(Door::Keyless(Pen::posts(bad())));
+                doors.push(Door::Keyless(Pen::socket(bad())));
+                doors.push(Door::Keyless(Pen::socket(bad())));
             }
         }
         doors
