@@ -4,7 +4,7 @@ use irmin_proto::v1;
 use irmin_proto::v1::merge_response::Outcome;
 use irmin_proto::v1::settled::{Side, With};
 
-use super::support::{Served, Wire, bytes};
+use super::support::{Served, Wire, bytes, commit, committed};
 
 async fn merge(wire: &Wire, request: v1::MergeRequest) -> v1::MergeResponse {
     let answer = wire.merges().merge(request).await.expect("it answers");
@@ -120,4 +120,62 @@ async fn a_commit_is_undone_and_two_branches_have_an_ancestor() {
         .expect("it answers");
     let found = found.into_inner().commits;
     assert_eq!((found.len(), found[0].generation), (1, 1));
+}
+
+#[tokio::test]
+async fn what_was_done_is_answered_again_when_the_branch_that_it_came_from_is_gone() {
+    let (_served, wire) = disagreeing().await;
+    let other = wire.set_on("other", "c", "1").await;
+    let merging = v1::MergeRequest {
+        settled: vec![v1::Settled {
+            path: bytes("a"),
+            with: Some(With::Data(bytes("both"))),
+        }],
+        idempotency_key: "merge".to_owned(),
+        ..request()
+    };
+    let copying = v1::CommitRequest {
+        writes: vec![v1::Write {
+            path: bytes("b"),
+            what: Some(v1::write::What::Graft(v1::SetTree {
+                revision: "other".to_owned(),
+                path: bytes("a"),
+            })),
+        }],
+        idempotency_key: "copy".to_owned(),
+        ..commit("main", Vec::new())
+    };
+    let undoing = v1::RevertRequest {
+        branch: "main".to_owned(),
+        revision: "other".to_owned(),
+        idempotency_key: "undo".to_owned(),
+        ..v1::RevertRequest::default()
+    };
+    let done = async || {
+        let copied = wire.transactions().commit(copying.clone()).await;
+        let merged = merge(&wire, merging.clone()).await.outcome;
+        let undone = wire.merges().revert(undoing.clone()).await;
+        (
+            committed(copied.expect("it answers").into_inner()),
+            merged,
+            undone.expect("it answers").into_inner().outcome,
+        )
+    };
+    let first = done().await;
+    let remove = v1::RefEdit {
+        name: "heads/other".to_owned(),
+        expected: other.id,
+        new: None,
+    };
+    let removed = v1::UpdateRefsRequest {
+        edits: vec![remove],
+        ..v1::UpdateRefsRequest::default()
+    };
+    let removed = wire.repositories().update_refs(removed).await;
+    let removed = removed.expect("it answers").into_inner().outcome;
+    assert!(matches!(
+        removed,
+        Some(v1::update_refs_response::Outcome::Applied(_))
+    ));
+    assert_eq!(done().await, first);
 }

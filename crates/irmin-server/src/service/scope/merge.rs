@@ -102,15 +102,17 @@ impl Scope {
             false => Verb::Merge,
         };
         self.begin(verb, Some(branch))?;
-        let theirs = self.resolve_for(&request.theirs)?;
         if request.dry_run {
+            let theirs = self.resolve_for(&request.theirs)?;
             return self.preview(branch, &theirs, request);
         }
-        self.must_be_whole(&theirs)?;
+        // First of all: what was done is answered again, though what it came from may be gone by now.
         let running = match self.begin_request(branch, &request.options)? {
             Ok(running) => running,
             Err(known) => return self.merged_before(branch, known),
         };
+        let theirs = self.resolve_for(&request.theirs)?;
+        self.must_be_whole(&theirs)?;
         let answer = self.try_merge(branch, &theirs, request)?;
         if let Some(running) = running {
             match &answer {
@@ -269,15 +271,21 @@ impl Scope {
         options: &CommitOptions,
     ) -> Result<MergeAnswer> {
         self.begin(Verb::Merge, Some(name))?;
+        let running = match self.begin_request(name, options)? {
+            Ok(running) => running,
+            Err(known) => {
+                return Ok(match self.merged_before(name, known)? {
+                    // What undoes has one parent: it is a commit of its own all the same.
+                    MergeAnswer::Forwarded(commit) => MergeAnswer::Merged(commit),
+                    answer => answer,
+                });
+            }
+        };
         let undone = self.resolve_for(revision)?;
         self.must_be_whole(&undone)?;
         let before = match undone.parents().first() {
             Some(&parent) => self.repo().must_load(parent)?.tree().clone(),
             None => Tree::empty(),
-        };
-        let running = match self.begin_request(name, options)? {
-            Ok(running) => running,
-            Err(known) => return self.merged_before(name, known),
         };
         let branch = self.branch(name)?;
         for attempt in 1.. {

@@ -101,7 +101,7 @@ impl Scope {
         self.begin(Verb::Commit, Some(branch))?;
         let count = transaction.writes.len() + transaction.preconditions.len();
         self.check_count("writes and preconditions", count, self.limits().paths)?;
-        let grafts = self.grafts(&transaction.writes)?;
+        let mut grafts = None;
         let heads = || {
             for (index, precondition) in transaction.preconditions.iter().enumerate() {
                 self.hold_head(branch, index, precondition)?;
@@ -112,6 +112,11 @@ impl Scope {
             for (index, precondition) in transaction.preconditions.iter().enumerate() {
                 self.hold_to(branch, view, index, precondition)?;
             }
+            // Not before: a request that was done is answered again, though a revision may be gone.
+            let grafts = match &grafts {
+                Some(grafts) => grafts,
+                None => grafts.insert(self.grafts(&transaction.writes)?),
+            };
             let mut grafts = grafts.iter();
             for write in &transaction.writes {
                 write_one(view, write, &mut grafts)?;
