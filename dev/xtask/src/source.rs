@@ -25,8 +25,9 @@ const PLACES: [&str; 13] = [
 const EXTENSIONS: [&str; 4] = ["rs", "md", "toml", "sh"];
 
 /// Directories with data, or with what others built or a generator wrote.
-const SKIPPED: [&str; 6] = [
+const SKIPPED: [&str; 7] = [
     "target",
+    "node_modules",
     "corpus",
     "artifacts",
     "coverage",

@@ -5,9 +5,9 @@
 //! only, a WebSocket (`graphql-transport-ws`) all three. Remotes are not configured on a server: there
 //! is no `clone`, `push` or `pull`.
 //!
-//! **One hop**: a request runs as a whole on a thread that may block ([`run`]); resolvers call a
+//! **One hop**: a request runs as a whole on a thread that may block (`run`); resolvers call a
 //! [`Scope`](crate::service::Scope) and never wait for anything else. Rights are the scope's. What an
-//! answer may hold is counted while it is made ([`desk`]): depth and number of fields are looked at
+//! answer may hold is counted while it is made (`desk`): depth and number of fields are looked at
 //! before, entries and bytes meanwhile, so that a query which asks for little of much is not refused.
 
 mod commit;

@@ -3,11 +3,11 @@
 use irmin_server::service::{
     AccessConfig, Config, Data, Entry, Pattern, Principal, Right, Rule, Rules,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::subscriptions::Socket;
 use super::{ask, ask_with, code, fail, post, set};
-use crate::support::{Served, path, rule};
+use crate::support::{Served, Wire, path, rule};
 
 /// Serves to `boss`, who may all, and `ada`, who may read `open` and write `open/own`.
 async fn served(dir: &std::path::Path) -> (Served, [String; 2]) {
@@ -103,6 +103,45 @@ async fn what_may_not_be_read_is_absent_and_what_may_not_be_written_is_refused()
     assert!(matches!(status, 401 | 404), "{status}");
 }
 
+/// Returns what somebody asks who wants to know what is hidden, with ids that are known somehow.
+fn asked(hash: &Value, id: &Value) -> Vec<String> {
+    vec![
+        format!(
+            r#"{{ commit(hash: {hash}) {{ info {{ message }} tree {{ hash key {{ __typename }} list_contents_recursively {{ path value hash }} }} }} }}"#
+        ),
+        format!(
+            r#"{{ commit_of_key(key: {hash}) {{ tree {{ get_tree(path: "hidden") {{ hash }} }} }} }}"#
+        ),
+        format!(r#"{{ contents(hash: {id}) }}"#),
+        format!(r#"{{ contents_of_key(key: {id}) }}"#),
+        r#"{ main { last_modified(path: "hidden/b", n: 9) { hash } } }"#.to_owned(),
+        r#"{ branch(name: "dev") { head { hash } tree { hash list { __typename } } } }"#.to_owned(),
+        r#"mutation { merge_with_branch(from: "dev") { hash } }"#.to_owned(),
+        r#"mutation { merge_with_branch(branch: "dev", from: "main") { hash } }"#.to_owned(),
+        format!(r#"mutation {{ merge_with_commit(from: {hash}) {{ hash }} }}"#),
+        format!(r#"mutation {{ revert(branch: "own", commit: {hash}) {{ hash }} }}"#),
+        r#"mutation { test_and_set(path: "hidden/b", test: "another", set: "x") { hash } }"#
+            .to_owned(),
+        r#"mutation { merge(path: "hidden/b", value: "x", old: "another") }"#.to_owned(),
+        r#"mutation { merge_tree(path: "/", value: [], old: []) { hash } }"#.to_owned(),
+    ]
+}
+
+/// Checks that a test of what is hidden and a test of what is not there are answered alike.
+async fn alike(ada: &Wire) {
+    for [there, absent] in [["another", "no"], ["\"", "no"]] {
+        let query = |path: &str, test: &str| {
+            let test = test.replace('"', "\\\"");
+            format!(
+                r#"mutation {{ test_and_set(path: "{path}", test: "{test}", set: "x") {{ hash }} }}"#
+            )
+        };
+        let one = fail(ada, &query("hidden/b", there)).await.to_string();
+        let other = fail(ada, &query("absent/b", absent)).await.to_string();
+        assert_eq!(one.replace("hidden", "absent"), other);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_is_said_tells_of_what_is_hidden() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -130,26 +169,7 @@ async fn nothing_that_is_said_tells_of_what_is_hidden() {
     let seen = ask(&ada, "{ main { tree { hash } } }").await;
 
     let hash = &hidden["hash"];
-    for query in [
-        format!(
-            r#"{{ commit(hash: {hash}) {{ info {{ message }} tree {{ hash key {{ __typename }} list_contents_recursively {{ path value hash }} }} }} }}"#
-        ),
-        format!(
-            r#"{{ commit_of_key(key: {hash}) {{ tree {{ get_tree(path: "hidden") {{ hash }} }} }} }}"#
-        ),
-        format!(r#"{{ contents(hash: {id}) }}"#),
-        format!(r#"{{ contents_of_key(key: {id}) }}"#),
-        r#"{ main { last_modified(path: "hidden/b", n: 9) { hash } } }"#.to_owned(),
-        r#"{ branch(name: "dev") { head { hash } tree { hash list { __typename } } } }"#.to_owned(),
-        r#"mutation { merge_with_branch(from: "dev") { hash } }"#.to_owned(),
-        r#"mutation { merge_with_branch(branch: "dev", from: "main") { hash } }"#.to_owned(),
-        format!(r#"mutation {{ merge_with_commit(from: {hash}) {{ hash }} }}"#),
-        format!(r#"mutation {{ revert(branch: "own", commit: {hash}) {{ hash }} }}"#),
-        r#"mutation { test_and_set(path: "hidden/b", test: "another", set: "x") { hash } }"#
-            .to_owned(),
-        r#"mutation { merge(path: "hidden/b", value: "x", old: "another") }"#.to_owned(),
-        r#"mutation { merge_tree(path: "/", value: [], old: []) { hash } }"#.to_owned(),
-    ] {
+    for query in asked(hash, &id) {
         let answer = ask_with(&ada, &query, json!({})).await;
         let said = answer.to_string();
         let roots = [&hidden, &last].map(|commit| commit["tree"]["hash"].to_string());
@@ -171,18 +191,7 @@ async fn nothing_that_is_said_tells_of_what_is_hidden() {
             "{query}: {said}"
         );
     }
-    // What is there and what is not are answered alike.
-    for [there, absent] in [["another", "no"], ["\"", "no"]] {
-        let query = |path: &str, test: &str| {
-            let test = test.replace('"', "\\\"");
-            format!(
-                r#"mutation {{ test_and_set(path: "{path}", test: "{test}", set: "x") {{ hash }} }}"#
-            )
-        };
-        let one = fail(&ada, &query("hidden/b", there)).await.to_string();
-        let other = fail(&ada, &query("absent/b", absent)).await.to_string();
-        assert_eq!(one.replace("hidden", "absent"), other);
-    }
+    alike(&ada).await;
     // A watch passes over what changes nothing that is seen.
     let query = format!(
         "subscription {{ watch(since: {}) {{ commit {{ hash tree {{ hash }} }} }} }}",

@@ -148,6 +148,31 @@ fn words(answer: &Answer) -> String {
     )
 }
 
+/// Returns what somebody asks who wants to know what is hidden, with ids that are known somehow.
+fn asked(first: &str, hidden: &str, directory: &str) -> Vec<String> {
+    vec![
+        "/trees/main".to_owned(),
+        "/trees/main?path=secret".to_owned(),
+        format!("/trees/{hidden}"),
+        "/documents/main".to_owned(),
+        "/documents/main?path=secret".to_owned(),
+        "/entries/main/secret/b".to_owned(),
+        "/contents/main/secret/b".to_owned(),
+        "/log/main".to_owned(),
+        "/log/main?path=secret".to_owned(),
+        format!("/commits/{hidden}"),
+        format!("/diff/main?from={first}"),
+        format!("/diff/{hidden}?from={first}"),
+        format!("/diff/main?from={hidden}&path=secret"),
+        format!("/watches/main?since={first}&wait=1"),
+        "/watches/main?since=start&path=secret&wait=1".to_owned(),
+        format!("/trees/{directory}"),
+        "/branches".to_owned(),
+        "/branches/work".to_owned(),
+        "/diff/main?from=work".to_owned(),
+    ]
+}
+
 #[tokio::test]
 async fn nothing_that_is_said_tells_of_what_is_hidden() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -175,27 +200,7 @@ async fn nothing_that_is_said_tells_of_what_is_hidden() {
     set("main", "secret/b", "another").await;
     set("work", "secret/b", "theirs").await;
     let last = set("main", "open/a", "2").await;
-    let asked = [
-        "/trees/main".to_owned(),
-        "/trees/main?path=secret".to_owned(),
-        format!("/trees/{hidden}"),
-        "/documents/main".to_owned(),
-        "/documents/main?path=secret".to_owned(),
-        "/entries/main/secret/b".to_owned(),
-        "/contents/main/secret/b".to_owned(),
-        "/log/main".to_owned(),
-        "/log/main?path=secret".to_owned(),
-        format!("/commits/{hidden}"),
-        format!("/diff/main?from={first}"),
-        format!("/diff/{hidden}?from={first}"),
-        format!("/diff/main?from={hidden}&path=secret"),
-        format!("/watches/main?since={first}&wait=1"),
-        "/watches/main?since=start&path=secret&wait=1".to_owned(),
-        format!("/trees/{directory}"),
-        "/branches".to_owned(),
-        "/branches/work".to_owned(),
-        "/diff/main?from=work".to_owned(),
-    ];
+    let asked = asked(&first, &hidden, &directory);
     for ask in &asked {
         let said = words(&eve.get(ask).await);
         for word in ["\"secret", "password", "another", &blob, &root] {
@@ -224,33 +229,49 @@ async fn nothing_that_is_said_tells_of_what_is_hidden() {
     }
 }
 
-#[tokio::test]
-async fn no_condition_or_check_tells_whether_something_hidden_is_there() {
-    let dir = tempfile::tempdir().expect("a directory");
+/// Serves something that eve may see, and something that it may not; returns both principals.
+async fn with_secrets(dir: &std::path::Path) -> [Rest; 2] {
     let rules = vec![
         rule("admin", "**", "", Right::Admin),
         rule("eve", "main", "open", Right::Read),
         rule("eve", "main", "mine", Right::Write),
     ];
-    let rest = Rest::with_rules(dir.path(), rules);
+    let rest = Rest::with_rules(dir, rules);
     let (admin, eve) = (rest.principal("admin"), rest.principal("eve"));
     admin.set("open/a", "1").await;
     admin.set("secret/b", "password").await;
     admin.put("/contents/hidden/c", "3").await.expect(200);
+    [admin, eve]
+}
+
+/// Asks; returns the status, and all that the answer says but for the request's id.
+async fn told(
+    who: &Rest,
+    method: &str,
+    resource: &str,
+    header: (&str, &str),
+    body: &str,
+) -> (u16, String) {
+    let uri = format!("{MAIN}{resource}");
+    let answer = who.ask(method, &uri, &[header], body.to_owned()).await;
+    let said = words(&answer).replace(answer.header("x-request-id"), "");
+    (answer.status.as_u16(), said)
+}
+
+/// Returns an ETag that nothing has.
+fn guess() -> String {
+    format!("\"{}\"", "0".repeat(64))
+}
+
+#[tokio::test]
+async fn no_condition_or_check_tells_whether_something_hidden_is_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [admin, eve] = with_secrets(dir.path()).await;
     let real = admin.get("/contents/main/secret/b").await;
     let real = real.header("etag").to_owned();
-    let head = admin
-        .get("/branches/hidden")
-        .await
-        .header("etag")
-        .to_owned();
-    let guess = format!("\"{}\"", "0".repeat(64));
+    let guess = guess();
     let ask = async |method: &str, uri: &str, header: (&str, &str), body: &str| {
-        let headers = [header];
-        let uri = format!("{MAIN}{uri}");
-        let answer = eve.ask(method, &uri, &headers, body.to_owned()).await;
-        let masked = words(&answer).replace(answer.header("x-request-id"), "");
-        (answer.status.as_u16(), masked)
+        told(&eve, method, uri, header, body).await
     };
     // What is there and what is not are answered alike.
     let twins = [("secret/b", "secret/x"), ("secret/b", "absent/b")];
@@ -282,7 +303,21 @@ async fn no_condition_or_check_tells_whether_something_hidden_is_there() {
             assert_eq!(one.0, 409);
         }
     }
-    // Nor does a branch that is hidden say where it is.
+}
+
+#[tokio::test]
+async fn no_condition_tells_where_a_branch_is_that_is_hidden() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [admin, eve] = with_secrets(dir.path()).await;
+    let head = admin
+        .get("/branches/hidden")
+        .await
+        .header("etag")
+        .to_owned();
+    let guess = guess();
+    let ask = async |method: &str, uri: &str, header: (&str, &str), body: &str| {
+        told(&eve, method, uri, header, body).await
+    };
     let lines = json!({"lines": [{"op": "set", "path": "mine/a", "value": "1"}]}).to_string();
     let merge = json!({"theirs": "main"}).to_string();
     let target = json!({"commit": "main"}).to_string();
