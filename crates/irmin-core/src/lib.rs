@@ -23,6 +23,7 @@ mod names;
 mod path;
 mod path_history;
 mod proof;
+mod queue;
 mod refs;
 mod repo;
 mod retention;
@@ -63,6 +64,7 @@ pub use merge::{
 pub use path::{PATH_STEPS_MAX, Path, PathError, STEP_BYTES_MAX, Step};
 pub use path_history::PathLog;
 pub use proof::{Claim, Found, Proof, ProofError};
+pub use queue::{Queue, QueueTurn};
 pub use refs::{BranchName, REF_NAME_BYTES_MAX, RefName, RefNameError};
 pub use repo::{Commit, Env, Repo};
 pub use retention::{RetentionError, RetentionRule};

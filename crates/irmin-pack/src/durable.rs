@@ -131,7 +131,7 @@ impl Inner {
         }
         self.deferred.stop();
         self.tasks.stop();
-        let _turn = self.queue.enter(usize::MAX)?;
+        let _turn = self.turn(usize::MAX)?;
         let _writer = lock(&self.writer);
         self.poison.check()?;
         let written = self.write_pending();

@@ -58,7 +58,6 @@ mod options;
 mod place;
 mod poison;
 mod prefix;
-mod queue;
 mod read;
 mod reader;
 mod record;

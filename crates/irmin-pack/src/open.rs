@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use irmin_core::StoreError;
+use irmin_core::{Queue, StoreError};
 
 use crate::active::{Active, Before, State};
 use crate::background::Tasks;
@@ -18,7 +18,6 @@ use crate::log::Log;
 use crate::options::Options;
 use crate::place::Place;
 use crate::poison::Poison;
-use crate::queue::Queue;
 use crate::recover::Recovered;
 use crate::segment::{self, EMPTY_BYTES};
 use crate::stats::{Counters, add};

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use irmin_core::{
     Collect, CollectProgress, CollectReport, Durability, Engine, Hold, Holds, Id, IdPrefix, Key,
-    Object, ObjectStore, RefEdit, RefOutcome, RefStore, StoreError, StoreId, StoreStats, Stored,
-    VerifyProgress, VerifyReport,
+    Object, ObjectStore, Queue, RefEdit, RefOutcome, RefStore, StoreError, StoreId, StoreStats,
+    Stored, VerifyProgress, VerifyReport,
 };
 
 use crate::background::Tasks;
@@ -21,7 +21,6 @@ use crate::lock::read;
 use crate::log::Log;
 use crate::options::Options;
 use crate::poison::Poison;
-use crate::queue::Queue;
 use crate::sync::{Deferred, SyncPoint};
 
 /// A repository in a directory, opened for reading and writing by this process alone.
@@ -31,7 +30,7 @@ use crate::sync::{Deferred, SyncPoint};
 /// sync that failed the handle refuses further writes and goes on reading.
 ///
 /// ```
-/// use irmin_core::{Cut, Durability, Id, Kind, Object, ObjectStore, RefEdit, RefStore};
+/// use irmin_core::{Cut, Durability, Id, Kind, Object, ObjectStore, Queue, RefEdit, RefStore};
 /// use irmin_pack::{Options, PackStore};
 ///
 /// let dir = tempfile::tempdir()?;

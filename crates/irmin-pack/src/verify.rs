@@ -29,7 +29,7 @@ impl Inner {
         // A collection waits too, before it replaces the next segment.
         let _replacing = lock(&self.collection.replacing);
         // Writers wait: what they do would look like damage half way.
-        let _turn = self.queue.enter(usize::MAX)?;
+        let _turn = self.turn(usize::MAX)?;
         let _writer = lock(&self.writer);
         // What has no name yet is not found.
         if self.poison.check().is_ok() {

@@ -2,14 +2,13 @@
 
 use std::sync::MutexGuard;
 
-use irmin_core::{Key, Object, RefEdit, RefOutcome, StoreError};
+use irmin_core::{Key, Object, QueueTurn, RefEdit, RefOutcome, StoreError};
 
 use crate::bases::Scratch;
 use crate::damage;
 use crate::frame::FrameKind;
 use crate::lock::{lock, read, write};
 use crate::place::{Place, narrow64};
-use crate::queue::Turn;
 use crate::record;
 use crate::stats::add;
 use crate::store::Inner;
@@ -17,14 +16,20 @@ use crate::store::Inner;
 /// The writer's lock.
 pub(crate) struct Writing<'a> {
     _scratch: MutexGuard<'a, Scratch>,
-    _turn: Turn<'a>,
+    _turn: QueueTurn<'a>,
 }
 
 impl Inner {
+    /// Waits until it is the caller's turn to write.
+    pub(crate) fn turn(&self, waiting_max: usize) -> Result<QueueTurn<'_>, StoreError> {
+        let turn = self.queue.enter(waiting_max);
+        turn.map_err(|waiting| StoreError::TooManyWriters { waiting })
+    }
+
     /// Takes the writer's lock, for what is no write. Like everybody who waits for a turn it gets one: who
     /// only took the lock waited seconds for a gap between the commits of one busy thread.
     pub(crate) fn writing(&self) -> Result<Writing<'_>, StoreError> {
-        let turn = self.queue.enter(usize::MAX)?;
+        let turn = self.turn(usize::MAX)?;
         Ok(Writing {
             _scratch: lock(&self.writer),
             _turn: turn,
@@ -38,7 +43,7 @@ impl Inner {
         if objects.iter().any(|object| !object.cut.is_none()) {
             self.need_version_2()?;
         }
-        let _turn = self.queue.enter(self.options.writers_max)?;
+        let _turn = self.turn(self.options.writers_max)?;
         let mut scratch = lock(&self.writer);
         self.poison.check()?;
         let mut keys = Vec::with_capacity(objects.len());
@@ -63,7 +68,7 @@ impl Inner {
     pub(crate) fn append_edits(&self, edits: &[RefEdit]) -> Result<(RefOutcome, u64), StoreError> {
         let names: usize = edits.iter().map(|edit| edit.name.len() + 64).sum();
         check_limit(names, "a set of ref edits")?;
-        let _turn = self.queue.enter(self.options.writers_max)?;
+        let _turn = self.turn(self.options.writers_max)?;
         let _writer = lock(&self.writer);
         self.poison.check()?;
         let state = read(&self.state);

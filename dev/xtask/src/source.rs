@@ -27,12 +27,12 @@ const EXTENSIONS: [&str; 4] = ["rs", "md", "toml", "sh"];
 /// Directories with data, or with what others built or a generator wrote.
 const SKIPPED: [&str; 7] = [
     "target",
-    "node_modules",
     "corpus",
     "artifacts",
     "coverage",
     "golden",
     "generated",
+    "node_modules",
 ];
 
 /// Lists the files of the workspace, in order. A place that is missing is an error.

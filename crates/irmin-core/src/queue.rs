@@ -1,16 +1,13 @@
-//! Whose turn it is to write.
+//! Whose turn it is: a piece that branches and engines share.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use irmin_core::StoreError;
-
-use crate::lock::lock;
-
-/// A lock that nobody waits for in vain: who waits longest goes first, but for a few who find it free
-/// and pass by. Were nobody let pass, each turn would cost a change of threads.
+/// A lock that nobody waits for in vain: who waits longest goes first, but for 16 at the most who find
+/// it free and pass by. Were nobody let pass, each turn would cost a change of threads: with 64 threads
+/// that commit durably, and a sync of 0.2 ms, that halves what they do.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+pub struct Queue {
     line: Mutex<Line>,
 }
 
@@ -21,26 +18,31 @@ struct Line {
     passed: u32,
     /// Whether the first one was called, and has not looked yet.
     is_called: bool,
+    /// Each is called by itself: were all woken to look whose turn it is, n threads would be woken
+    /// n times for n turns.
     waiting: VecDeque<Arc<Condvar>>,
 }
 
-/// The right to write, given back when dropped.
+/// The turn, which ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(&'a Queue);
+#[must_use = "the turn ends when it is dropped"]
+pub struct QueueTurn<'a>(&'a Queue);
 
 impl Queue {
-    /// Returns when it is the caller's turn. When as many as `waiting_max` wait already, at once with
-    /// [`StoreError::TooManyWriters`].
-    pub(crate) fn enter(&self, waiting_max: usize) -> Result<Turn<'_>, StoreError> {
+    /// Waits for the turn.
+    ///
+    /// # Errors
+    /// How many wait, at once, if those are as many as `waiting_max` already.
+    pub fn enter(&self, waiting_max: usize) -> Result<QueueTurn<'_>, usize> {
         let mut line = lock(&self.line);
         if !line.is_taken && (line.waiting.is_empty() || line.passed < PASSED_MAX) {
             line.is_taken = true;
             line.passed += u32::from(!line.waiting.is_empty());
-            return Ok(Turn(self));
+            return Ok(QueueTurn(self));
         }
         let waiting = line.waiting.len();
         if waiting >= waiting_max {
-            return Err(StoreError::TooManyWriters { waiting });
+            return Err(waiting);
         }
         let called = Arc::new(Condvar::new());
         line.waiting.push_back(Arc::clone(&called));
@@ -55,13 +57,19 @@ impl Queue {
                 line.waiting.pop_front();
                 line.passed = 0;
                 line.is_taken = true;
-                return Ok(Turn(self));
+                return Ok(QueueTurn(self));
             }
         }
     }
+
+    /// Returns how many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        lock(&self.line).waiting.len()
+    }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for QueueTurn<'_> {
     fn drop(&mut self) {
         let mut line = lock(&self.0.line);
         line.is_taken = false;
@@ -81,6 +89,10 @@ impl Drop for Turn<'_> {
 /// How many may pass the first one who waits, before it is its turn whatever comes.
 const PASSED_MAX: u32 = 16;
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -88,7 +100,7 @@ mod tests {
     use super::*;
 
     fn wait_for_waiting(queue: &Queue, count: usize) {
-        while lock(&queue.line).waiting.len() < count {
+        while queue.waiting() < count {
             std::thread::yield_now();
         }
     }
@@ -122,11 +134,7 @@ mod tests {
                 scope.spawn(move || drop(queue.enter(2).unwrap()));
                 wait_for_waiting(queue, number + 1);
             }
-            let refused = queue.enter(2);
-            assert!(matches!(
-                refused,
-                Err(StoreError::TooManyWriters { waiting: 2 })
-            ));
+            assert_eq!(queue.enter(2).err(), Some(2));
             drop(turn);
         });
         drop(queue.enter(0).unwrap());
