@@ -6,6 +6,7 @@ mod patience;
 mod request_id;
 mod serve;
 mod stalls;
+mod strangers;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +20,7 @@ pub use connection::{Connections, Who};
 pub(crate) use front::{identify, is_local};
 pub use serve::serve;
 pub(crate) use serve::who;
+pub(crate) use strangers::is_ours;
 
 use crate::service::{Server, Transport};
 use crate::{graphql, grpc, rest, web};

@@ -29,5 +29,5 @@ mod tree;
 mod vet;
 mod writes;
 
-pub(crate) use routes::routes;
+pub(crate) use routes::{routes, say as refused};
 pub use schema::sdl;

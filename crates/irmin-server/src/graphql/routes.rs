@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, Extension, Path, RawQuery, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -18,6 +18,7 @@ use axum::routing::get;
 use super::run::{Runner, kind, refusal};
 use super::schema::{Api, schema};
 use super::socket;
+use crate::http::is_ours;
 use crate::service::{Caller, ErrorKind, Result, Server, ServiceError};
 
 /// The repository of `/graphql`.
@@ -76,11 +77,12 @@ async fn ask(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    uri: Uri,
     upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let runner = hub.runner(caller, &repository);
     if let Ok(upgrade) = upgrade {
-        return match comes_from_here(&headers) {
+        return match is_ours(&headers, &uri) {
             true => socket::upgrade(upgrade, runner),
             false => say(&ServiceError::new(
                 ErrorKind::PermissionDenied,
@@ -155,27 +157,19 @@ fn json(answer: &Answer) -> Response {
 }
 
 /// Answers for a request that failed as a whole, with the status of its error.
-fn say(error: &ServiceError) -> Response {
+pub(crate) fn say(error: &ServiceError) -> Response {
     let mut response = json(&refusal(error));
     let status = StatusCode::from_u16(error.kind.http_status());
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if error.kind == ErrorKind::Unauthenticated {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+    }
     if let Some(after) = error.retry_after() {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     response
-}
-
-/// Tells whether a WebSocket is opened by a program, or by a page that this server gave: browsers let
-/// any page open one, with what the reader may do.
-fn comes_from_here(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else {
-        return true;
-    };
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    let origin = origin.as_ref().and_then(Uri::authority);
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    matches!((origin, host), (Some(origin), Some(host)) if origin.as_str().eq_ignore_ascii_case(host))
 }
 
 /// Finds out who a WebSocket comes from, if it says so only in its first message.

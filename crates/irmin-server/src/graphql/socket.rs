@@ -1,4 +1,5 @@
-//! WebSockets with the protocol `graphql-transport-ws`.
+//! WebSockets with the protocol `graphql-transport-ws`, and the older `graphql-ws`, which clients of the
+//! predecessor speak.
 
 use async_graphql::http::{WebSocket, WebSocketProtocols as Protocols, WsMessage};
 use async_graphql::{Data, Error};
@@ -20,7 +21,10 @@ const GOING_AWAY: u16 = 1001;
 pub(super) fn upgrade(upgrade: WebSocketUpgrade, runner: Runner) -> Response {
     let limit = runner.server.limits().request_bytes;
     upgrade
-        .protocols([Protocols::GraphQLWS.sec_websocket_protocol()])
+        .protocols([
+            Protocols::GraphQLWS.sec_websocket_protocol(),
+            Protocols::SubscriptionsTransportWS.sec_websocket_protocol(),
+        ])
         .max_message_size(limit)
         .max_frame_size(limit)
         .on_upgrade(move |socket| talk(socket, runner))
@@ -30,6 +34,7 @@ pub(super) fn upgrade(upgrade: WebSocketUpgrade, runner: Runner) -> Response {
 /// [`Limits::stall_time`](crate::service::Limits::stall_time) is cut off; one that is gone is found out
 /// by a ping as often.
 async fn talk(socket: Socket, runner: Runner) {
+    let protocol = protocol(&socket);
     let (mut sink, stream) = socket.split();
     let texts = stream
         .take_while(|message| {
@@ -40,7 +45,7 @@ async fn talk(socket: Socket, runner: Runner) {
     let server = runner.server.clone();
     let stall = server.limits().stall_time;
     let of = runner.clone();
-    let answers = WebSocket::new(runner, texts, Protocols::GraphQLWS)
+    let answers = WebSocket::new(runner, texts, protocol)
         .on_connection_init(move |payload| std::future::ready(begin(&of, &payload)));
     let mut answers = std::pin::pin!(answers);
     let Ok(mut next) = timeout(stall, answers.next()).await else {
@@ -77,6 +82,14 @@ async fn talk(socket: Socket, runner: Runner) {
         };
     }
     close(&mut sink, 1000, "").await;
+}
+
+/// Returns what was agreed on; the newer one where nothing was.
+fn protocol(socket: &Socket) -> Protocols {
+    let agreed = socket.protocol().and_then(|name| name.to_str().ok());
+    agreed
+        .and_then(|name| name.parse().ok())
+        .unwrap_or(Protocols::GraphQLWS)
 }
 
 fn text(message: Message) -> Option<axum::body::Bytes> {

@@ -13,7 +13,7 @@ use tonic::Status;
 use tracing::Instrument;
 
 use super::connection::Who;
-use super::{door, patience, request_id};
+use super::{door, patience, request_id, strangers};
 use crate::service::{
     Caller, Credentials, Details, ErrorKind, Result, Server, ServiceError, Transport,
 };
@@ -51,7 +51,9 @@ impl Front {
             .get::<Arc<Who>>()
             .cloned()
             .unwrap_or_default();
-        if door(request) == Transport::Web {
+        let via = door(request);
+        strangers::check(request, &who, via, &self.server.access().config())?;
+        if via == Transport::Web {
             // Pages find out by themselves, also from a cookie, and refuse nobody without a word.
             let nobody = Caller::known(None, Transport::Web, who.peer.clone());
             return Ok(nobody.with_request_id(Arc::clone(id)));
@@ -60,7 +62,6 @@ impl Front {
             bearer: bearer(request.headers())?,
             certificate: who.certificate.as_ref(),
         };
-        let via = door(request);
         self.server
             .authenticate_request(&shown, via, who.peer.clone(), id)
     }
@@ -121,7 +122,10 @@ async fn answer(
         let limit = front.server.limits().stall_time;
         request = request.map(|body| patience::with_patience(body, limit));
     }
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    if matches!(via, Transport::Rest | Transport::GraphQl) {
+        strangers::seal(&mut response);
+    }
     let (status, took) = (response.status().as_u16(), start.elapsed());
     match response.status().is_server_error() {
         true => tracing::warn!(status, ?took, "answered"),
@@ -156,6 +160,9 @@ fn refused(error: &ServiceError, via: Transport) -> Response {
     }
     if via == Transport::Rest {
         return crate::rest::refused(error);
+    }
+    if via == Transport::GraphQl {
+        return crate::graphql::refused(error);
     }
     let status = StatusCode::from_u16(error.kind.http_status());
     let body = serde_json::json!({

@@ -88,5 +88,6 @@ pub(super) fn access(settings: &Settings, reach: &[Door]) -> Result<AccessConfig
         rules,
         certificates,
         entry,
+        any_name: settings.insecure,
     })
 }

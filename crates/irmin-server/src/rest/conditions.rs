@@ -73,10 +73,28 @@ impl Conditions {
         }
     }
 
+    /// As [`check`](Self::check), for the head of a branch.
+    pub(super) fn check_head(&self, branch: &str, head: Option<Id>) -> Result<(), ServiceError> {
+        let text = head.map(|id| id.to_string());
+        match self.verdict(text.as_deref()) {
+            Verdict::Holds => Ok(()),
+            _ => {
+                let message = "the branch is elsewhere than the request's header expects; nothing was changed";
+                let name = format!("heads/{branch}");
+                let error = ServiceError::new(ErrorKind::Conflict, message);
+                Err(error.with(Details::Moved {
+                    name,
+                    current: head,
+                }))
+            }
+        }
+    }
+
     /// Returns where a name must point, for what moves it.
     pub(super) fn expected(&self) -> Result<Expected> {
         match (&self.matches, &self.none_matches) {
             (None, None) => Ok(Expected::Any),
+            (Some(Tags::Any), None) => Ok(Expected::Present),
             (None, Some(Tags::Any)) => Ok(Expected::At(None)),
             (Some(Tags::These(tags)), None) => match tags.as_slice() {
                 [(tag, false)] => {
@@ -92,7 +110,7 @@ impl Conditions {
 
 fn no_id() -> Problem {
     Problem::invalid(
-        "'if-match' has to be one commit's id in quotes here, or 'if-none-match' to be '*'",
+        "'if-match' has to be one commit's id in quotes here, or '*', or 'if-none-match' to be '*'",
     )
 }
 

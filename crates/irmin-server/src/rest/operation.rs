@@ -108,6 +108,18 @@ impl Operation {
         .problem(412, "Something else is there than the header expects.")
     }
 
+    /// It takes the headers that make what moves a name a test-and-set.
+    pub(super) fn test_and_set_head(self) -> Self {
+        let text = json!({"type": "string"});
+        self.header(
+            "If-Match",
+            "The id of the commit that it has to be at, in quotes; `*`: it has to exist.",
+            &text,
+        )
+        .header("If-None-Match", "`*`: it may not exist.", &text)
+        .problem(412, "It is elsewhere than the header expects.")
+    }
+
     /// It commits: the client may name the request.
     pub(super) fn commits(self) -> Self {
         let key = json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"});

@@ -102,6 +102,14 @@ impl Problem {
         }
     }
 
+    /// Answers 412 if a condition on the branch's head failed, and nothing else.
+    pub(super) fn of_head(self) -> Self {
+        match self.details.name.is_some() {
+            true => self.of_conditions(),
+            false => self,
+        }
+    }
+
     /// Says more.
     pub(super) fn with_details(self, details: ProblemDetails) -> Self {
         Self {

@@ -31,7 +31,8 @@ pub struct WatchOptions {
     pub path: Path,
     /// From where on.
     pub since: Since,
-    /// Tell also of commits that change nothing there.
+    /// Tell also of commits that change nothing there; never of those that change only what the caller
+    /// may not read.
     pub every_commit: bool,
     /// Say what changed.
     pub changes: bool,
@@ -162,10 +163,7 @@ impl Scope {
         options: &WatchOptions,
     ) -> Result<(VecDeque<Watched>, Since, bool)> {
         self.begin(Verb::Watch, Some(&options.branch))?;
-        let paths = self
-            .grants()
-            .on(&options.branch, Right::Read)
-            .within(&options.path);
+        let readable = self.grants().on(&options.branch, Right::Read);
         let mut watch = self
             .branch(&options.branch)?
             .watch(&options.path, options.since)?;
@@ -178,7 +176,7 @@ impl Scope {
                 && let Some(event) = watch.next(Duration::ZERO)?
             {
                 self.check_time()?;
-                events.extend(self.watched(&event, options, &paths)?);
+                events.extend(self.watched(&event, options, &readable)?);
             }
             if watch.is_caught_up() || events.len() >= EVENTS_PER_HOP {
                 break;
@@ -192,14 +190,17 @@ impl Scope {
         &self,
         event: &WatchEvent,
         options: &WatchOptions,
-        paths: &PathSet,
+        readable: &PathSet,
     ) -> Result<Option<Watched>> {
+        let paths = &readable.within(&options.path);
         let tree = |commit: Option<&irminsule::Commit>| {
             commit.map_or_else(irminsule::Tree::empty, |commit| commit.tree().clone())
         };
         let (old, new) = (tree(event.before()), tree(event.commit()));
         let is_whole = paths.covers(&options.path);
-        let is_told = options.every_commit
+        let is_every_told = options.every_commit
+            && (readable.covers(&Path::root()) || differ(&old, &new, readable)?);
+        let is_told = is_every_told
             || is_whole
             || event.kind() == WatchKind::Removed
             || differ(&old, &new, paths)?;

@@ -11,6 +11,7 @@ use super::Web;
 use super::failure::Failed;
 use super::fields::Fields;
 use super::guard::Visitor;
+use crate::http::is_ours;
 use crate::service::{ErrorKind, Result, ServiceError};
 
 /// The field with the token.
@@ -56,16 +57,7 @@ impl FromRequest<Web> for Form {
 /// Refuses what a page of another site makes a browser send. Programs that say nothing about where a
 /// form comes from get on with the token alone.
 fn check_origin(parts: &Parts) -> Result<()> {
-    let headers = &parts.headers;
-    let site = text(headers, header::HeaderName::from_static("sec-fetch-site"));
-    let host =
-        text(headers, header::HOST).or_else(|| parts.uri.authority().map(|host| host.as_str()));
-    let origin = text(headers, header::ORIGIN);
-    let is_ours = |origin: &str| {
-        let from = origin.split_once("://").map(|(_, from)| from);
-        from.is_some_and(|from| host.is_some_and(|host| from.eq_ignore_ascii_case(host)))
-    };
-    match site.is_none_or(|site| site == "same-origin") && origin.is_none_or(is_ours) {
+    match is_ours(&parts.headers, &parts.uri) {
         true => Ok(()),
         false => Err(refused(
             "this form was sent by a page of another site, and was not looked at",

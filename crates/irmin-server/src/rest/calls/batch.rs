@@ -9,18 +9,20 @@ use utoipa::ToSchema;
 use super::upload::KindParam;
 use crate::rest::api::Api;
 use crate::rest::body::{JsonBody, json};
+use crate::rest::conditions::Conditions;
 use crate::rest::operation::Operation;
 use crate::rest::place::Call;
-use crate::rest::problem::Result;
+use crate::rest::problem::{Problem, Result};
 use crate::rest::shapes::{CommittedShape, given, given_path, show_path};
 use crate::rest::write::{CommitParams, committed, key_of, request_key};
 use crate::service::{Details, ErrorKind, ScopedView, ServiceError};
 
 pub(super) fn add(api: Api) -> Api {
     let operation = Operation::new("contents", "postBatch", "Make many changes in one commit: all or nothing")
-        .about("A line sees what the lines above it did. If a check fails, or there is nothing to remove, nothing is changed: the answer is 409 with the line's `index`.")
+        .about("A line sees what the lines above it did. If a check fails, or there is nothing to remove, nothing is changed: the answer is 409 with the line's `index`. `If-Match` is about the branch's head.")
         .json_body::<BatchBody>()
         .gives::<CommittedShape>("What was committed.")
+        .test_and_set_head()
         .commits();
     api.add(
         "POST /repositories/{repo}/batches/{branch}",
@@ -91,6 +93,7 @@ enum Step {
 }
 
 async fn post(call: Call, headers: HeaderMap, body: JsonBody<BatchBody>) -> Result<Response> {
+    let conditions = Conditions::of(&headers)?;
     let BatchBody {
         lines,
         message,
@@ -114,14 +117,17 @@ async fn post(call: Call, headers: HeaderMap, body: JsonBody<BatchBody>) -> Resu
     let made_up = format!("Batch of {} lines", steps.len());
     let options =
         CommitParams { message, author }.options(&call.server, made_up, Isolation::default())?;
-    let parts: [&[u8]; 3] = [
+    let digest = format!("{conditions:?}");
+    let parts: [&[u8]; 4] = [
         b"POST batch",
         call.place.name.as_bytes(),
+        digest.as_bytes(),
         body.digest.as_bytes(),
     ];
     let options = options.request(request_key(key_of(&headers).as_deref(), &parts)?);
     let done = call.run(move |scope, place| {
-        let done = scope.transact(&place.name, &options, |view| {
+        let holds = |head| conditions.check_head(&place.name, head);
+        let done = scope.transact_at(&place.name, &options, holds, |view| {
             for (index, step) in steps.iter().enumerate() {
                 apply(view, index, step)?;
             }
@@ -129,7 +135,7 @@ async fn post(call: Call, headers: HeaderMap, body: JsonBody<BatchBody>) -> Resu
         })?;
         Ok(committed(&place.name, &done))
     });
-    Ok(json(&done.await?))
+    Ok(json(&done.await.map_err(Problem::of_head)?))
 }
 
 fn step(line: &Line) -> Result<Step, ServiceError> {

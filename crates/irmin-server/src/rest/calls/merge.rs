@@ -21,7 +21,7 @@ pub(super) fn add(api: Api) -> Api {
         .about("With conflicts, nothing changes and the answer is 409 with all of them in `details.conflicts`, and both sides in `details.ours` and `details.theirs`: ask again with `settle`, the head as `If-Match` and the other side as `expected_theirs`.")
         .json_body::<MergeBody>()
         .gives::<MergedShape>("What came of it.")
-        .test_and_set()
+        .test_and_set_head()
         .commits();
     api.add("POST /repositories/{repo}/merges/{branch}", operation, post)
 }
@@ -104,7 +104,8 @@ struct MergedShape {
 async fn post(call: Call, headers: HeaderMap, body: JsonBody<MergeBody>) -> Result<Response> {
     let conditions = Conditions::of(&headers)?;
     let expected_head = match conditions.expected()? {
-        Expected::Any => None,
+        // Without a branch there is nothing to merge into, whatever is expected.
+        Expected::Any | Expected::Present => None,
         Expected::At(Some(id)) => Some(id),
         Expected::At(None) => {
             return Err(Problem::invalid(

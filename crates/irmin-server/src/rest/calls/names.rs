@@ -37,7 +37,7 @@ pub(super) fn add(api: Api) -> Api {
         Operation::new("names", id, summary)
             .answer(204, "It is gone; the commits stay.", Value::Null)
             .problem(409, "It is moved all the time.")
-            .test_and_set()
+            .test_and_set_head()
     };
     let put = Operation::new(
         "names",
@@ -48,7 +48,7 @@ pub(super) fn add(api: Api) -> Api {
     .gives::<NameShape>("Where it points.")
     .answer_header(200, "ETag", "The commit's id, in quotes.")
     .problem(409, "It is moved all the time.")
-    .test_and_set();
+    .test_and_set_head();
     let put_tag = Operation::new("names", "putTag", "Make a tag")
         .json_body::<Target>()
         .gives::<NameShape>("Where it points.")

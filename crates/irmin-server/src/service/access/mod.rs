@@ -38,6 +38,9 @@ pub struct AccessConfig {
     pub certificates: BTreeMap<String, Principal>,
     /// Who may come in; [`entry`] decides it. [`Entry::Rules`] without rules lets nobody do anything.
     pub entry: Entry,
+    /// Where all is open: answer also who calls this machine by a name that anybody could have pointed
+    /// to it. A web page could, then, do all that its reader may.
+    pub any_name: bool,
 }
 
 /// Decides who asks, and what that one may do.

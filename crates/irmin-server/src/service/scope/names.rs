@@ -14,6 +14,8 @@ use crate::service::verb::Verb;
 pub enum Expected {
     /// Wherever it points.
     Any,
+    /// Wherever it points, but it must exist.
+    Present,
     /// To this commit; `None`: it must not exist.
     At(Option<Id>),
 }
@@ -69,12 +71,15 @@ impl Scope {
         let branch = self.branch(name)?;
         loop {
             let current = match expected {
-                Expected::Any => branch.head_id()?,
+                Expected::Any | Expected::Present => branch.head_id()?,
                 Expected::At(id) => id,
             };
+            if expected == Expected::Present && current.is_none() {
+                return Err(moved(&format!("heads/{name}"), None));
+            }
             match branch.move_from(current, at.commit(), NAMES)? {
                 Moved::Done => return Ok(()),
-                Moved::Lost(current) if expected != Expected::Any => {
+                Moved::Lost(current) if matches!(expected, Expected::At(_)) => {
                     return Err(moved(&format!("heads/{name}"), current));
                 }
                 Moved::Lost(_) => self.check_time()?,
@@ -137,7 +142,7 @@ impl Scope {
         let engine = self.repo().engine();
         loop {
             let current = match expected {
-                Expected::Any => engine.get_ref(full)?,
+                Expected::Any | Expected::Present => engine.get_ref(full)?,
                 Expected::At(id) => id,
             };
             let Some(current) = current else {
@@ -151,7 +156,7 @@ impl Scope {
             };
             match engine.compare_and_swap(&[edit], NAMES)? {
                 RefOutcome::Applied => return Ok(()),
-                RefOutcome::Lost { current, .. } if expected != Expected::Any => {
+                RefOutcome::Lost { current, .. } if matches!(expected, Expected::At(_)) => {
                     return Err(moved(full, current));
                 }
                 RefOutcome::Lost { .. } => self.check_time()?,

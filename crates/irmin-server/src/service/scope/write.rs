@@ -1,6 +1,6 @@
 //! Committing.
 
-use irminsule::{Blob, Durability, Mode, Path, View};
+use irminsule::{Blob, Durability, Id, Mode, Path, View};
 
 use super::view::{ScopedView, check_outside};
 use super::{CommitOptions, Committed, Scope, Snapshot};
@@ -26,6 +26,26 @@ impl Scope {
     ) -> Result<Committed<T>> {
         self.begin(Verb::Commit, Some(branch))?;
         self.transact_for(branch, options, body)
+    }
+
+    /// As [`transact`](Self::transact), if `holds` takes the branch's head (`None`: there is no
+    /// branch). It is asked before anything else is done, and again just before the commit is made.
+    ///
+    /// # Errors
+    /// Those of `holds`, and of [`transact`](Self::transact).
+    pub fn transact_at<T>(
+        &self,
+        branch: &str,
+        options: &CommitOptions,
+        holds: impl Fn(Option<Id>) -> Result<()>,
+        mut body: impl FnMut(&mut ScopedView<'_>) -> Result<T>,
+    ) -> Result<Committed<T>> {
+        self.begin(Verb::Commit, Some(branch))?;
+        let look = || holds(self.branch(branch)?.head_id()?);
+        self.transact_if(branch, options, &look, |view| {
+            look()?;
+            body(view)
+        })
     }
 
     /// As [`transact`](Self::transact), as a part of something else.

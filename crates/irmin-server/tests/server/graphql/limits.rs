@@ -167,6 +167,34 @@ async fn a_get_asks_and_changes_nothing_and_pages_from_elsewhere_cannot_post() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_has_at_most_1000_fields_32_deep_and_16_directives_on_one() {
+    let served = Served::open().await;
+    let wire = served.wire().await;
+    let fields = |count: usize| {
+        let names: String = (0..count).map(|n| format!("a{n}: __typename ")).collect();
+        format!("{{ {names} }}")
+    };
+    ask(&wire, &fields(1000)).await;
+    let too_large = (413, "too_large".to_owned());
+    assert_eq!(refused(&wire, &fields(1001)).await, too_large);
+    // Fields that many lead to: main, tree, get_tree, …, path.
+    let deep = |depth: usize| {
+        let trees = "get_tree(path: \"d\") { ".repeat(depth - 3);
+        format!(
+            "{{ main {{ tree {{ {trees} path {} }} }} }}",
+            "} ".repeat(depth - 3)
+        )
+    };
+    ask(&wire, &deep(32)).await;
+    let error = fail(&wire, &deep(33)).await;
+    assert_eq!(code(&error), "invalid", "{error}");
+    let directives =
+        |count: usize| format!("{{ __typename {} }}", "@include(if: true) ".repeat(count));
+    let error = fail(&wire, &directives(17)).await;
+    assert_eq!(code(&error), "invalid", "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_is_one_hop_whatever_it_asks_for() {
     let served = Served::open().await;
     let wire = served.wire().await;

@@ -9,13 +9,15 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::{ask, code, set, set_on};
 use crate::support::Served;
 
-struct Socket(WebSocketStream<conduit::BoxFlow>);
+const NEW: &str = "graphql-transport-ws";
 
-fn request() -> Request {
+pub(super) struct Socket(WebSocketStream<conduit::BoxFlow>);
+
+fn request(protocol: &str) -> Request {
     let mut request = "ws://irmin/graphql"
         .into_client_request()
         .expect("a request");
-    let protocol = "graphql-transport-ws".parse().expect("a value");
+    let protocol = protocol.parse().expect("a value");
     request
         .headers_mut()
         .insert("sec-websocket-protocol", protocol);
@@ -24,8 +26,14 @@ fn request() -> Request {
 
 impl Socket {
     async fn open(served: &Served) -> Self {
+        Self::speaking(served, NEW).await
+    }
+
+    async fn speaking(served: &Served, protocol: &str) -> Self {
         let flow = served.flow("pipe:server").await;
-        let (socket, _) = client_async(request(), flow).await.expect("it opens");
+        let opened = client_async(request(protocol), flow).await;
+        let (socket, answer) = opened.expect("it opens");
+        assert_eq!(answer.headers()["sec-websocket-protocol"], protocol);
         Self(socket)
     }
 
@@ -36,19 +44,30 @@ impl Socket {
         socket
     }
 
+    /// Opens one that says who it is in its first message, as browsers must.
+    pub(super) async fn with_token(served: &Served, token: &str) -> Self {
+        let mut socket = Self::open(served).await;
+        let payload = json!({ "authorization": format!("Bearer {token}") });
+        socket
+            .send(json!({ "type": "connection_init", "payload": payload }))
+            .await;
+        assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
     async fn send(&mut self, message: Value) {
         let message = Message::text(message.to_string());
         self.0.send(message).await.expect("it is sent");
     }
 
-    async fn subscribe(&mut self, id: &str, query: &str) {
+    pub(super) async fn subscribe(&mut self, id: &str, query: &str) {
         let payload = json!({ "query": query });
         self.send(json!({ "type": "subscribe", "id": id, "payload": payload }))
             .await;
     }
 
     /// Returns the next message; of a close, its code.
-    async fn next(&mut self) -> Value {
+    pub(super) async fn next(&mut self) -> Value {
         loop {
             match self
                 .0
@@ -159,6 +178,39 @@ async fn a_socket_takes_queries_and_mutations_and_refuses_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_of_the_predecessor_speaks_the_older_protocol() {
+    let served = Served::open().await;
+    let wire = served.wire().await;
+    let first = set(&wire, "a", "0").await;
+    let made = set(&wire, "a", "1").await;
+    let mut socket = Socket::speaking(&served, "graphql-ws").await;
+    socket
+        .send(json!({ "type": "connection_init", "payload": {} }))
+        .await;
+    assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
+    let query = format!("subscription {{ watch(since: \"{first}\") {{ commit {{ hash }} }} }}");
+    let start = json!({ "type": "start", "id": "1", "payload": { "query": query } });
+    socket.send(start).await;
+    let data = json!({ "data": { "watch": { "commit": { "hash": made } } } });
+    assert_eq!(
+        socket.next().await,
+        json!({ "type": "data", "id": "1", "payload": data })
+    );
+    socket.send(json!({ "type": "stop", "id": "1" })).await;
+    assert_eq!(
+        socket.next().await,
+        json!({ "type": "complete", "id": "1" })
+    );
+    let wrong = json!({ "query": "subscription { nothing }" });
+    socket
+        .send(json!({ "type": "start", "id": "2", "payload": wrong }))
+        .await;
+    let message = socket.next().await;
+    assert_eq!(message["type"], "data", "{message}");
+    assert_eq!(code(&message["payload"]["errors"][0]), "invalid");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_says_how_it_wants_to_be_spoken_to() {
     let served = Served::open().await;
     let mut early = Socket::open(&served).await;
@@ -170,12 +222,12 @@ async fn a_socket_says_how_it_wants_to_be_spoken_to() {
     let mut twice = Socket::begun(&served).await;
     twice.send(json!({ "type": "connection_init" })).await;
     assert_eq!(twice.next().await, json!(4429));
-    let mut elsewhere = request();
+    let mut elsewhere = request(NEW);
     let origin = "http://example.org".parse().expect("a value");
     elsewhere.headers_mut().insert("origin", origin);
     let flow = served.flow("pipe:server").await;
     assert!(client_async(elsewhere, flow).await.is_err());
-    let mut here = request();
+    let mut here = request(NEW);
     let origin = "http://irmin".parse().expect("a value");
     here.headers_mut().insert("origin", origin);
     let flow = served.flow("pipe:server").await;

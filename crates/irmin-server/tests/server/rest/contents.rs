@@ -221,6 +221,58 @@ async fn a_batch_is_done_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_batch_with_if_match_is_test_and_set_on_the_head_of_the_branch() {
+    let rest = Rest::open();
+    let uri = format!("{MAIN}/batches/main");
+    let lines = json!({"lines": [{"op": "set", "path": "n", "value": "1"}]}).to_string();
+    let send = async |header: (&str, &str), status: u16| {
+        let answer = rest.ask("POST", &uri, &[header], lines.clone()).await;
+        answer.expect(status).json()
+    };
+    let absent = send(("if-match", "*"), 412).await;
+    assert_eq!(absent["details"]["name"], "heads/main");
+    rest.get("/branches/main").await.expect(404);
+    send(("if-none-match", "*"), 200).await;
+    send(("if-none-match", "*"), 412).await;
+    let first = rest.get("/branches/main").await.header("etag").to_owned();
+    send(("if-match", "*"), 200).await;
+    rest.set("elsewhere", "2").await;
+    let head = rest.get("/branches/main").await.header("etag").to_owned();
+    let moved = send(("if-match", &first), 412).await;
+    let current = moved["details"]["current"].as_str().expect("an id");
+    assert_eq!(format!("\"{current}\""), head);
+    assert_eq!(rest.get("/branches/main").await.header("etag"), head);
+    send(("if-match", &format!("{first}, {head}")), 200).await;
+    send(("if-match", "nonsense"), 400).await;
+    // A line that does not hold is no header that does not.
+    let lines = json!({"lines": [{"op": "check", "path": "n", "value": "7"}]}).to_string();
+    let failed = rest.ask("POST", &uri, &[("if-match", "*")], lines).await;
+    assert_eq!(failed.expect(409).json()["details"]["index"], 0);
+}
+
+#[tokio::test]
+async fn a_batch_with_if_match_loses_to_who_was_faster() {
+    let rest = Rest::open();
+    rest.set("n", "0").await;
+    let head = rest.get("/branches/main").await.header("etag").to_owned();
+    let uri = format!("{MAIN}/batches/main");
+    let tries = (0..8).map(|number| {
+        let lines = json!({"lines": [{"op": "set", "path": number.to_string(), "value": "1"}]});
+        let (rest, uri, head) = (rest.clone(), uri.clone(), head.clone());
+        tokio::spawn(async move {
+            let headers = [("if-match", head.as_str())];
+            rest.ask("POST", &uri, &headers, lines.to_string()).await
+        })
+    });
+    let mut statuses = Vec::new();
+    for one in tries.collect::<Vec<_>>() {
+        statuses.push(one.await.expect("no panic").status.as_u16());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
+}
+
+#[tokio::test]
 async fn documents_are_directories() {
     let rest = Rest::open();
     let document = json!({"name": "x", "list": [1, "2", null, {"a": true}], "empty": {}});

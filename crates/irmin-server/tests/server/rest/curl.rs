@@ -134,6 +134,47 @@ async fn curl_goes_on_with_a_download_and_streams_an_upload_on_a_unix_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn curl_asks_for_parts_and_on_conditions() {
+    let served = Served::open("tcp://127.0.0.1:0").await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let script = r#"
+        at=$MAIN/contents/main/a
+        status() { curl -sS -o answer -D headers -w '%{http_code} ' "$@"; }
+        header() { tr -d '\r' < headers | sed -n "s/^$1: //p"; }
+        status -X PUT -H 'If-None-Match: *' -d 0123456789 $at
+        etag=$(header etag)
+        status -X PUT -H 'If-None-Match: *' -d no $at
+        status -r 2-4 $at; cat answer; header content-range
+        status -r -2 $at; cat answer; header content-range
+        status -r 10- $at; header content-range
+        status -r 0-1 -H "If-Range: $etag" $at; cat answer; echo
+        status -r 0-1 -H 'If-Range: "other"' $at; cat answer; echo
+        status -I $at; header content-length; header accept-ranges
+        [[ $(header etag) == "$etag" ]]
+        status -I -H "If-None-Match: $etag" $at
+        status -H "If-None-Match: \"other\", W/$etag" $at
+        status -X PUT -H 'If-Match: *' -d new $at
+        status -X PUT -H "If-Match: $etag" -d no $at
+        status -X DELETE -H "If-Match: $etag" $at
+        status -X DELETE -H 'If-Match: *' $at
+        status -X PUT -H 'If-Match: *' -d no $at
+        status -I $at
+        branch=$MAIN/branches
+        echo
+        status -X PUT -H 'If-Match: *' -d '{"commit":"main"}' $branch/none
+        status -X PUT -H 'If-None-Match: *' -d '{"commit":"main"}' $branch/made
+        status -X PUT -H 'If-Match: *' -d '{"commit":"main"}' $branch/made
+        status -X DELETE -H "If-Match: $etag" $branch/made
+        status -X DELETE -H 'If-Match: *' $branch/made
+    "#;
+    let expected = "200 412 206 234bytes 2-4/10\n206 89bytes 8-9/10\n416 bytes */10\n\
+        206 01\n200 0123456789\n200 10\nbytes\n304 304 200 412 412 200 412 404 \n\
+        412 200 200 412 204 ";
+    assert_eq!(said(script, &served, dir.path()).await, expected);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn curl_follows_a_branch_and_resumes() {
     let served = Served::open("tcp://127.0.0.1:0").await;
     let dir = tempfile::tempdir().expect("a directory");

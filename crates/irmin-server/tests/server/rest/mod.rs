@@ -8,5 +8,6 @@ mod documented;
 mod merges;
 mod names;
 mod pages;
+mod strangers;
 mod streams;
 pub(crate) mod support;
