@@ -268,22 +268,18 @@ impl State {
 
     /// Goes along the line from a place on it.
     fn follow(&mut self, interest: Interest<'_>, place: usize) -> Ask {
-        let mut before = place;
         let mut rest = self
             .line
             .iter()
             .skip(place + 1)
             .map(|stop| stop.touches(interest));
-        for touches in rest.by_ref() {
-            if touches {
-                let events = 1 + rest.take(BATCH_MAX).take_while(|&touches| touches).count();
-                let from = self.line.get(before).map(|stop| Since::Commit(stop.id));
-                return Ask::Look {
-                    from: from.unwrap_or(self.end),
-                    events,
-                };
-            }
-            before += 1;
+        if let Some(passed) = rest.position(|touches| touches) {
+            let more = rest.take(BATCH_MAX).take_while(|&touches| touches);
+            let from = self.line.get(place + passed);
+            return Ask::Look {
+                events: 1 + more.count(),
+                from: from.map_or(self.end, |stop| Since::Commit(stop.id)),
+            };
         }
         Ask::Wait(self.wait(interest))
     }
