@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use irminsule::{Since, WatchKind};
+use irminsule::{Id, Since, WatchKind};
 
 use super::*;
 
@@ -14,6 +14,23 @@ impl Scope {
         since: Since,
     ) -> Result<(VecDeque<Watched>, Since, bool)> {
         self.look(&options(branch, since), usize::MAX)
+    }
+
+    /// Looks at the commits that a watch tells of, one hop after the other.
+    fn all_ids(&self, mut options: WatchOptions) -> Vec<Id> {
+        let mut ids = Vec::new();
+        loop {
+            let (events, since, is_all) = self.look(&options, usize::MAX).unwrap();
+            ids.extend(
+                events
+                    .iter()
+                    .map(|event| event.commit.as_ref().unwrap().id()),
+            );
+            options.since = since;
+            if is_all {
+                return ids;
+            }
+        }
     }
 }
 
@@ -134,20 +151,7 @@ async fn a_watch_of_a_path_hears_of_what_touches_it_once_and_in_order_while_othe
     }
     let scope = server.scope(&Caller::local(), "main").unwrap();
     for (options, listening) in heard {
-        let mut expected = Vec::new();
-        let mut options = options;
-        loop {
-            let (events, since, is_all) = scope.look(&options, usize::MAX).unwrap();
-            expected.extend(
-                events
-                    .iter()
-                    .map(|event| event.commit.as_ref().unwrap().id()),
-            );
-            options.since = since;
-            if is_all {
-                break;
-            }
-        }
+        let expected = scope.all_ids(options.clone());
         let heard = listening.await.unwrap();
         assert_eq!(heard, expected[..heard.len()], "{options:?}");
         let is_whole = options.path.is_root();
