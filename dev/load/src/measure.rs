@@ -35,8 +35,10 @@ pub(crate) async fn measure(args: &Args) -> Result<()> {
         fill(&peer).await?;
         peers.push(peer);
     }
-    say("| what | clients | peer | a second | p50 µs | p99 µs | server's CPU µs | ÷ irmin |");
-    say("|---|---:|---|---:|---:|---:|---:|---:|");
+    say(
+        "| what | clients | peer | a second | p50 µs | p99 µs | server's CPU µs | × etcd | CPU ÷ etcd's |",
+    );
+    say("|---|---:|---|---:|---:|---:|---:|---:|---:|");
     for (what, name) in [(Do::Write, "durable writes"), (Do::Read, "reads")] {
         for &clients in &args.clients {
             let mut samples: Vec<Vec<Sample>> = peers.iter().map(|_| Vec::new()).collect();
@@ -115,23 +117,32 @@ async fn run(peer: &Arc<Running>, what: Do, clients: usize, time: Duration) -> R
     })
 }
 
-/// Prints the median run of each peer, and its rate beside ours.
+/// Prints the median run of each peer, and its rate and its server's processor time beside etcd's.
 fn report(name: &str, clients: usize, peers: &[Kind], samples: Vec<Vec<Sample>>) {
-    let mut ours = None;
-    for (peer, mut samples) in peers.iter().zip(samples) {
-        samples.sort_unstable_by(|a, b| a.per_second.total_cmp(&b.per_second));
-        let sample = &samples[samples.len() / 2];
-        let ours = *ours.get_or_insert(sample.per_second);
+    let medians: Vec<_> = peers.iter().zip(samples.into_iter().map(median)).collect();
+    let etcd = medians.iter().find(|(peer, _)| **peer == Kind::Etcd);
+    for (peer, sample) in &medians {
+        let beside = etcd.map_or_else(
+            || "– | –".to_owned(),
+            |(_, etcd)| {
+                let rate = sample.per_second / etcd.per_second;
+                format!("{rate:.2} | {:.2}", sample.processor / etcd.processor)
+            },
+        );
         say(&format!(
-            "| {name} | {clients} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} |",
+            "| {name} | {clients} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {beside} |",
             peer.name(),
             sample.per_second,
             percentile(&sample.latencies, 50),
             percentile(&sample.latencies, 99),
             sample.processor,
-            sample.per_second / ours,
         ));
     }
+}
+
+fn median(mut samples: Vec<Sample>) -> Sample {
+    samples.sort_unstable_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    samples.swap_remove(samples.len() / 2)
 }
 
 fn percentile(sorted: &[f64], percent: usize) -> f64 {

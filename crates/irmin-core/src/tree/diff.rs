@@ -1,7 +1,8 @@
 //! What changed between two trees.
 
 use super::bucket::Sub;
-use super::lockstep::{At, Visitor, lockstep};
+use super::lockstep::{At, Side, Visitor, lockstep};
+use super::nibbles::NameBuf;
 use super::rows::Slot;
 use super::{Blob, Entry, Tree, WalkOptions};
 use crate::Path;
@@ -42,20 +43,49 @@ impl Tree {
     /// # Errors
     /// As [`Tree::get`].
     pub fn diff(&self, newer: &Self) -> Result<Vec<Change>> {
-        let mut rows = Rows(Vec::new());
+        let mut rows = Rows {
+            found: Vec::new(),
+            max: usize::MAX,
+        };
         lockstep([self, newer], &mut rows)?;
+        let mut rows = rows.found;
         // In order already but where directories differ in depth.
-        rows.0.sort_by(|left, right| left.path.cmp(&right.path));
-        let mut changes = Vec::with_capacity(rows.0.len());
-        for Row { path, old, new } in rows.0 {
+        rows.sort_by(|left, right| left.path.cmp(&right.path));
+        let mut changes = Vec::with_capacity(rows.len());
+        for Row { path, old, new } in rows {
             push_changes(&mut changes, path, old, new)?;
         }
         Ok(changes)
     }
+
+    /// Lists the places where this tree and a newer one differ, in no order: of blobs, and of whole
+    /// directories that only one of them has, of which what is below is not listed. `None` if there
+    /// are more than `max`: it stops looking then.
+    ///
+    /// # Errors
+    /// As [`Tree::get`].
+    pub fn diff_paths(&self, newer: &Self, max: usize) -> Result<Option<Vec<Path>>> {
+        let mut rows = Rows {
+            found: Vec::new(),
+            max,
+        };
+        lockstep([self, newer], &mut rows)?;
+        let is_all = !rows.is_full();
+        Ok(is_all.then(|| rows.found.into_iter().map(|row| row.path).collect()))
+    }
 }
 
-/// The places where two trees differ.
-struct Rows(Vec<Row>);
+/// The places where two trees differ, until there are more than enough.
+struct Rows {
+    found: Vec<Row>,
+    max: usize,
+}
+
+impl Rows {
+    fn is_full(&self) -> bool {
+        self.found.len() > self.max
+    }
+}
 
 struct Row {
     path: Path,
@@ -68,7 +98,14 @@ impl<'a> Visitor<'a, 2> for Rows {
         !same(0, 1)
     }
 
+    fn look(&mut self, _dir: usize, _name: &NameBuf, _sides: &[Option<Side<'a>>; 2]) -> bool {
+        !self.is_full()
+    }
+
     fn entry(&mut self, at: At<'_, 'a, 2>, [old, new]: [Option<Slot<'a>>; 2]) -> Result<bool> {
+        if self.is_full() {
+            return Ok(false);
+        }
         let is_dir = |slot: &Option<Slot<'a>>| {
             let sub = slot.as_ref().and_then(Slot::sub);
             matches!(sub, Some(Sub::Dir(_)))
@@ -76,7 +113,7 @@ impl<'a> Visitor<'a, 2> for Rows {
         if is_dir(&old) && is_dir(&new) {
             return Ok(true);
         }
-        self.0.push(Row {
+        self.found.push(Row {
             path: at.path()?,
             old: at.value(0, old),
             new: at.value(1, new),

@@ -459,6 +459,22 @@ fn a_diff_is_in_the_order_of_paths_where_a_blob_replaces_a_directory_too() {
 }
 
 #[test]
+fn the_places_that_differ_are_listed_up_to_a_limit_and_whole_directories_as_one() {
+    let mut old = Tree::empty();
+    old.set(&path("same/a"), "1").unwrap();
+    old.set(&path("d/a"), "1").unwrap();
+    let mut new = old.clone();
+    new.set(&path("d/a"), "2").unwrap();
+    new.set(&path("dir/b/1"), "1").unwrap();
+    new.set(&path("dir/b/2"), "1").unwrap();
+    let mut paths = old.diff_paths(&new, 2).unwrap().unwrap();
+    paths.sort();
+    assert_eq!(paths, [path("d/a"), path("dir")]);
+    assert_eq!(old.diff_paths(&new, 1).unwrap(), None);
+    assert_eq!(old.diff_paths(&old.clone(), 0).unwrap(), Some(vec![]));
+}
+
+#[test]
 fn a_tree_put_into_itself_many_times_is_hashed_and_stored_once() {
     let mut tree = Tree::empty();
     for round in 0..60 {

@@ -1,14 +1,16 @@
 //! The thread that tells all watches of a repository that something has changed.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use irminsule::Engine;
+use irminsule::{Branch, Engine};
 use tokio::sync::watch as signal;
 
 use super::error::{Result, ServiceError};
+use super::feed::Feed;
 
 /// How long the thread of a repository waits before it looks whether anybody watches still.
 pub(crate) const LOOK: Duration = Duration::from_millis(250);
@@ -18,6 +20,8 @@ pub(crate) const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct Hub {
     engine: Arc<dyn Engine>,
     told: signal::Sender<u64>,
+    /// What watches of a branch share, by its name, while there are any.
+    feeds: Mutex<HashMap<String, Weak<Feed>>>,
     /// Whether the thread goes on, and the one that was begun last.
     thread: Mutex<(bool, Option<JoinHandle<()>>)>,
     is_stopped: AtomicBool,
@@ -28,6 +32,7 @@ impl Hub {
         Arc::new(Self {
             told: signal::Sender::new(engine.changes()),
             engine,
+            feeds: Mutex::default(),
             thread: Mutex::default(),
             is_stopped: AtomicBool::new(false),
         })
@@ -38,6 +43,34 @@ impl Hub {
         self.is_stopped.store(true, Ordering::Release);
         self.told
             .send_modify(|count| *count = count.wrapping_add(1));
+        for feed in self.feeds() {
+            feed.stop();
+        }
+    }
+
+    /// Returns what watches of a branch share. For those who have [subscribed](Self::subscribe): the
+    /// thread moves it.
+    pub(crate) fn feed(&self, branch: Branch) -> Result<Arc<Feed>> {
+        let name = branch.name().to_string();
+        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(feed) = feeds.get(&name).and_then(Weak::upgrade) {
+            return Ok(feed);
+        }
+        feeds.retain(|_, feed| feed.strong_count() > 0);
+        let feed = Arc::new(Feed::new(branch)?);
+        feeds.insert(name, Arc::downgrade(&feed));
+        drop(feeds);
+        // What the thread told of, or whether it stopped, before this feed was among those it tells.
+        feed.update(self.engine.changes());
+        if self.is_stopped() {
+            feed.stop();
+        }
+        Ok(feed)
+    }
+
+    fn feeds(&self) -> Vec<Arc<Feed>> {
+        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        feeds.values().filter_map(Weak::upgrade).collect()
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -89,6 +122,7 @@ fn wait(hub: &Weak<Hub>, mut seen: u64) {
             Ok(now) if now == seen => {}
             Ok(now) => {
                 seen = now;
+                hub.feeds().iter().for_each(|feed| feed.update(now));
                 hub.told.send_replace(now);
             }
             Err(_) => hub.stop(),

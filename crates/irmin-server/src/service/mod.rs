@@ -9,6 +9,7 @@
 mod access;
 mod audit;
 mod error;
+mod feed;
 mod hop;
 mod hub;
 mod limits;

@@ -9,6 +9,7 @@ use tokio::sync::watch as signal;
 
 use super::access::{Caller, PathSet, Right};
 use super::error::{ErrorKind, Result, ServiceError};
+use super::feed::{Ask, Feed, Interest};
 use super::hop::Deadline;
 use super::hub::LOOK;
 use super::repos::OpenRepo;
@@ -16,7 +17,7 @@ use super::scope::{Scope, Snapshot, differ, pruned};
 use super::server::Server;
 use super::verb::Verb;
 
-/// How many events are fetched in one hop.
+/// How many events are fetched in one hop at the most.
 const EVENTS_PER_HOP: usize = 64;
 
 /// How often one hop asks for more where commits are passed over.
@@ -64,8 +65,12 @@ pub struct Watching {
     caller: Caller,
     repo: Arc<OpenRepo>,
     options: WatchOptions,
+    feed: Arc<Feed>,
+    /// The engine's count of changes after it had come to where it stands.
+    looked: u64,
     is_caught_up: bool,
-    told: signal::Receiver<u64>,
+    /// Keeps the hub's thread going.
+    _told: signal::Receiver<u64>,
     events: VecDeque<Watched>,
     _counted: Counted,
 }
@@ -106,22 +111,26 @@ impl Server {
         options: WatchOptions,
     ) -> Result<Watching> {
         let counted = Counted::new(self)?;
-        let (repo, mut options, told) = self
+        let (repo, mut options, told, feed) = self
             .run(caller, repo, Deadline::never(), move |scope| {
                 scope.begin(Verb::Watch, Some(&options.branch))?;
-                let told = scope.open_repo().hub.subscribe()?;
+                let hub = &scope.open_repo().hub;
+                let told = hub.subscribe()?;
+                let feed = hub.feed(scope.branch(&options.branch)?)?;
                 let options = scope.settle(options)?;
-                Ok((Arc::clone(scope.open_repo()), options, told))
+                Ok((Arc::clone(scope.open_repo()), options, told, feed))
             })
             .await?;
         options.branch.shrink_to_fit();
         Ok(Watching {
             server: self.clone(),
             caller: caller.clone(),
+            looked: repo.repo().engine().changes(),
             repo,
             options,
+            feed,
             is_caught_up: false,
-            told,
+            _told: told,
             events: VecDeque::new(),
             _counted: counted,
         })
@@ -156,11 +165,12 @@ impl Scope {
         Ok(WatchOptions { since, ..options })
     }
 
-    /// Fetches the next events of a watch: what it tells, where it stands then, and whether that is all
-    /// for now.
+    /// Fetches the next events of a watch, at most so many: what it tells, where it stands then, and
+    /// whether that is all for now.
     pub(in crate::service) fn look(
         &self,
         options: &WatchOptions,
+        events_max: usize,
     ) -> Result<(VecDeque<Watched>, Since, bool)> {
         self.begin(Verb::Watch, Some(&options.branch))?;
         let readable = self.grants().on(&options.branch, Right::Read);
@@ -171,14 +181,15 @@ impl Scope {
             watch = watch.every_commit();
         }
         let mut events = VecDeque::new();
+        let events_max = events_max.min(EVENTS_PER_HOP);
         for _ in 0..LOOKS_PER_HOP {
-            while events.len() < EVENTS_PER_HOP
+            while events.len() < events_max
                 && let Some(event) = watch.next(Duration::ZERO)?
             {
                 self.check_time()?;
                 events.extend(self.watched(&event, options, &readable)?);
             }
-            if watch.is_caught_up() || events.len() >= EVENTS_PER_HOP {
+            if watch.is_caught_up() || events.len() >= events_max {
                 break;
             }
         }
@@ -244,8 +255,8 @@ impl Watching {
 
     /// Waits for the next event. Dropped while it waits, nothing is lost.
     ///
-    /// A change of the repository costs each of its watches a lookup; a change of the branch a hop. The
-    /// caller's rights are looked at in each hop.
+    /// A commit to the branch is looked at once for all of its watches; what touches its path costs a
+    /// watch a hop, in which the caller's rights are looked at.
     ///
     /// # Errors
     /// [`ServiceError`] of kind `Unavailable` when the server stops, `NotFound` when the repository or
@@ -256,15 +267,13 @@ impl Watching {
             if let Some(event) = self.events.pop_front() {
                 return Ok(event);
             }
-            if self.is_caught_up {
-                self.wait().await?;
-            }
+            let events_max = self.wait().await?;
             let permit = self.server.0.admission.look().await;
             let (server, caller) = (self.server.clone(), self.caller.clone());
             let (repo, options) = (self.repo.name().to_owned(), self.options.clone());
             let looking = tokio::task::spawn_blocking(move || {
                 let _permit = permit;
-                server.scope(&caller, &repo)?.look(&options)
+                server.scope(&caller, &repo)?.look(&options, events_max)
             });
             let looked = looking.await.unwrap_or_else(|error| {
                 Err(ServiceError::new(
@@ -275,33 +284,31 @@ impl Watching {
             let (events, since, is_caught_up) = looked?;
             self.events = events;
             self.options.since = since;
+            self.looked = self.repo.repo().engine().changes();
             self.is_caught_up = is_caught_up;
         }
     }
 
-    /// Waits until the branch is elsewhere.
-    async fn wait(&mut self) -> Result<()> {
+    /// Waits until there may be something to tell behind where it stands, and passes over what is not;
+    /// returns how many events to look for.
+    async fn wait(&mut self) -> Result<usize> {
         loop {
-            self.told.borrow_and_update();
-            if self.repo.hub.is_stopped() {
-                return Err(ended());
-            }
-            let head = self
-                .repo
-                .repo()
-                .engine()
-                .get_ref(&format!("heads/{}", self.options.branch))?;
-            let stands = match self.options.since {
-                Since::Commit(id) => Some(id),
-                _ => None,
+            let interest = Interest {
+                path: &self.options.path,
+                every_commit: self.options.every_commit,
             };
-            if head != stands {
-                return Ok(());
-            }
-            tokio::select! {
-                changed = self.told.changed() => changed.map_err(|_| ended())?,
+            let told = match self.feed.ask(interest, self.options.since, self.looked) {
+                Ask::Look { from, events } => {
+                    self.options.since = from;
+                    return Ok(events);
+                }
+                Ask::Wait(told) => told,
+                Ask::End => return Err(ended()),
+            };
+            self.options.since = tokio::select! {
+                told = told => told.map_err(|_| ended())?,
                 () = self.server.stopping() => return Err(ended()),
-            }
+            };
         }
     }
 }

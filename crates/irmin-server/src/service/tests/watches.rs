@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use irminsule::{Since, WatchKind};
+use irminsule::{Id, Since, WatchKind};
 
 use super::*;
 
@@ -13,7 +13,24 @@ impl Scope {
         branch: &str,
         since: Since,
     ) -> Result<(VecDeque<Watched>, Since, bool)> {
-        self.look(&options(branch, since))
+        self.look(&options(branch, since), usize::MAX)
+    }
+
+    /// Looks at the commits that a watch tells of, one hop after the other.
+    fn all_ids(&self, mut options: WatchOptions) -> Vec<Id> {
+        let mut ids = Vec::new();
+        loop {
+            let (events, since, is_all) = self.look(&options, usize::MAX).unwrap();
+            ids.extend(
+                events
+                    .iter()
+                    .map(|event| event.commit.as_ref().unwrap().id()),
+            );
+            options.since = since;
+            if is_all {
+                return ids;
+            }
+        }
     }
 }
 
@@ -78,6 +95,68 @@ async fn every_watch_hears_of_every_commit_once_and_in_order_while_others_write(
         assert_eq!(heard.await.unwrap(), line);
     }
     assert_eq!(server.metrics().watchers.get(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_of_a_path_hears_of_what_touches_it_once_and_in_order_while_others_write_elsewhere()
+{
+    const PATHS: [&str; 4] = ["w0", "w1/a", "w2/5", ""];
+    const ENDS: [&str; 3] = ["w1/a/end", "w2/5/end", "w0"];
+    let server = open_server();
+    let start = set(&server, "start", "1").id();
+    let mut heard = Vec::new();
+    for number in 0..16 {
+        let options = WatchOptions {
+            path: Path::parse(PATHS[number % 4]).unwrap(),
+            every_commit: number % 8 == 7,
+            ..options("main", Since::Commit(start))
+        };
+        let mut watch = server
+            .watch(&Caller::local(), "main", options.clone())
+            .await
+            .unwrap();
+        let ends = ENDS.map(path);
+        let listening = tokio::spawn(async move {
+            let mut ids = Vec::new();
+            loop {
+                let event = watch.next().await.unwrap();
+                ids.push(event.commit.unwrap().id());
+                if event
+                    .changes
+                    .iter()
+                    .any(|change| ends.contains(&change.path))
+                {
+                    return ids;
+                }
+            }
+        });
+        heard.push((options, listening));
+    }
+    let writers: Vec<_> = (1..4)
+        .map(|writer| {
+            let server = server.clone();
+            tokio::task::spawn_blocking(move || {
+                for number in 0..60 {
+                    let at = ["a", "5", "b"][number % 3];
+                    set(&server, &format!("w{writer}/{at}/k"), &number.to_string());
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    for last in ENDS {
+        set(&server, last, "1");
+    }
+    let scope = server.scope(&Caller::local(), "main").unwrap();
+    for (options, listening) in heard {
+        let expected = scope.all_ids(options.clone());
+        let heard = listening.await.unwrap();
+        assert_eq!(heard, expected[..heard.len()], "{options:?}");
+        let is_whole = options.path.is_root();
+        assert!(is_whole || heard.len() == expected.len(), "{options:?}");
+    }
 }
 
 #[tokio::test]
