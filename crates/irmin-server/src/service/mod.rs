@@ -19,6 +19,7 @@ mod scope;
 mod server;
 mod sessions;
 mod stream;
+pub(crate) mod toml_text;
 mod verb;
 mod watch;
 
