@@ -60,6 +60,10 @@ Data goes to stdout, talk to stderr. Exit codes: 0 done; 1 no (absent, conflict,
 Environment:
   IRMIN_REPO         the repository, as --repo
   IRMIN_AUTHOR       who commits: 'Name <address>'
+  IRMIN_TOKEN        who asks a server: a token, or its file in IRMIN_TOKEN_FILE
+  IRMIN_CA_FILE      whose certificates of servers to believe, as PEM [default: the system's]
+  IRMIN_CERTIFICATE_FILE, IRMIN_KEY_FILE
+                     the certificate and its key that servers are shown, as PEM
   IRMIN_DATE         the time of commits, as 2026-11-01T10:00:00+01:00 [default: now]
   IRMIN_NO_PROGRESS  no progress bars
   IRMIN_PAGER, PAGER the program that shows long output on a terminal; 'cat' or empty for none

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, Key, Kind};
+use crate::service::toml_text::{line_of, problem};
 use crate::service::{Result, ServiceError};
 
 /// What the names of variables in the environment begin with.
@@ -156,14 +157,11 @@ impl Values {
         let text = fs::read_to_string(path).map_err(|error| {
             ServiceError::invalid(format!("cannot read the settings in '{shown}': {error}"))
         })?;
-        let table = DeTable::parse(&text)
-            .map_err(|error| ServiceError::invalid(format!("'{shown}': {error}")))?;
+        let table = DeTable::parse(&text).map_err(|error| {
+            ServiceError::invalid(format!("{shown}, {}", problem(&text, &error)))
+        })?;
         for (name, value) in table.get_ref() {
-            let line = 1 + text
-                .bytes()
-                .take(name.span().start)
-                .filter(|&byte| byte == b'\n')
-                .count();
+            let line = line_of(&text, name.span().start);
             let name: &str = name.get_ref();
             let Some(key) = Key::find(name) else {
                 let message = format!(

@@ -20,6 +20,7 @@ mod scope;
 mod server;
 mod sessions;
 mod stream;
+pub(crate) mod toml_text;
 mod verb;
 mod watch;
 

@@ -10,6 +10,7 @@ use super::caller::{ANONYMOUS, Principal};
 use super::paths::PathSet;
 use super::pattern::Pattern;
 use crate::service::error::ServiceError;
+use crate::service::toml_text::problem;
 
 /// What a rule grants. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -103,8 +104,8 @@ impl Rules {
     /// # Errors
     /// [`ServiceError`] with the line, the name or the path that is wrong.
     pub fn parse(text: &str) -> Result<Self, ServiceError> {
-        let file: File = toml::from_str(text)
-            .map_err(|error| ServiceError::invalid(format!("cannot read the rules: {error}")))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| ServiceError::invalid(problem(text, &error)))?;
         let rules = file.rule.into_iter().map(|row| {
             let pattern =
                 |text: Option<String>| text.map_or_else(Pattern::everything, Pattern::new);
@@ -246,6 +247,19 @@ mod tests {
             "#,
         )
         .unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_of_rules_is_said_in_one_line() {
+        let text = "[[rule]]\nprincipal = 'ada'\nright = 'raed'\n";
+        let error = Rules::parse(text).unwrap_err();
+        assert_eq!(
+            error.message,
+            "line 3: unknown variant `raed`, expected one of `read`, `write`, `admin`"
+        );
+        let error = Rules::parse("[[rule]]\nrubbish\n").unwrap_err();
+        assert!(error.message.starts_with("line 2: "), "{}", error.message);
+        assert!(!error.message.contains('\n'), "{}", error.message);
     }
 
     fn name(text: &str) -> Principal {

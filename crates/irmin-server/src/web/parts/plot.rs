@@ -20,8 +20,8 @@ pub(in crate::web) enum Scale {
     To(f64),
 }
 
-/// The most values that each have a label under them.
-const LABELS: usize = 5;
+/// The room that a character of a label takes, generously.
+const CHARACTER: f64 = 7.0;
 
 /// A plot of values in order.
 pub(in crate::web) struct Plot<'a> {
@@ -123,13 +123,15 @@ impl Plot<'_> {
         }
     }
 
-    /// Draws what is written below: all labels of bars if they are few, else the first and the last.
+    /// Draws what is written below: all labels of bars if there is room, else the first and the last.
     fn labels(&self, are_bars: bool) -> Markup {
         let y = HEIGHT - 6.0;
         let step = (WIDTH - LEFT - RIGHT) / number(self.values.len().max(1));
         let ends = self.values.first().zip(self.values.last());
+        let lengths = self.values.iter().map(|(label, _)| label.chars().count());
+        let longest = number(lengths.max().unwrap_or(0)) * CHARACTER;
         html! {
-            @if are_bars && self.values.len() <= LABELS {
+            @if are_bars && longest <= step {
                 @for (index, (label, _)) in self.values.iter().enumerate() {
                     text x=(short(LEFT + (number(index) + 0.5) * step)) y=(y) text-anchor="middle" { (label) }
                 }
@@ -238,6 +240,19 @@ mod tests {
         assert_eq!(drawn.matches("<rect").count(), 3);
         assert_eq!(drawn.matches("<tr>").count(), 4);
         assert!(drawn.contains(">10</text>"));
+    }
+
+    #[test]
+    fn bars_have_all_their_labels_only_where_these_have_room() {
+        let mut things = plot(&[1.0, 2.0, 3.0, 4.0]);
+        let drawn = things.bars().into_string();
+        assert!(drawn.contains(">day 2</text>"), "{drawn}");
+        for (label, _) in &mut things.values {
+            label.insert_str(0, "2026-11-23 ");
+        }
+        let drawn = things.bars().into_string();
+        assert!(!drawn.contains("day 2</text>"), "{drawn}");
+        assert!(drawn.contains("day 1</text>") && drawn.contains("day 4</text>"));
     }
 
     #[test]
