@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use irminsule::{Commit, Id, LogOptions, Path};
+use irminsule::{Id, LogOptions, Path};
 
-use super::prune::differ;
+use super::veil::changes;
 use super::{Scope, Snapshot};
 use crate::service::access::PathSet;
 use crate::service::error::{Result, ServiceError};
@@ -82,33 +82,11 @@ impl Scope {
                 self.check_time()?;
             }
             let commit = self.repo().must_load(entry?.key)?;
-            if self.changes(&commit, &paths, request.first_parent)? {
+            if changes(self.repo(), &commit, &paths, request.first_parent)? {
                 page.commits.push(head.other(commit));
             }
         }
         Ok(page)
-    }
-
-    /// Tells whether a commit has at some paths what none of its parents has.
-    fn changes(&self, commit: &Commit, paths: &PathSet, first_parent: bool) -> Result<bool> {
-        if paths.is_all() {
-            return Ok(true);
-        }
-        if commit.cut().contents {
-            return Ok(false);
-        }
-        let parents = match first_parent {
-            true => commit.parents().get(..1).unwrap_or_default(),
-            false => commit.parents(),
-        };
-        for &parent in parents {
-            let parent = self.repo().must_load(parent)?;
-            if !parent.cut().contents && !differ(parent.tree(), commit.tree(), paths)? {
-                return Ok(false);
-            }
-        }
-        let is_root = commit.parents().is_empty();
-        Ok(!is_root || differ(&irminsule::Tree::empty(), commit.tree(), paths)?)
     }
 
     /// Returns the newest commits that changed what is at a path, as Git simplifies history.
@@ -181,7 +159,7 @@ impl Scope {
         let both = both(ours, theirs);
         let found = found.into_iter().map(|id| {
             let commit = self.repo().must_load(id)?;
-            Ok(Snapshot::new(commit, Arc::clone(&both)))
+            Ok(Snapshot::new(self.repo(), commit, Arc::clone(&both)))
         });
         found.collect()
     }

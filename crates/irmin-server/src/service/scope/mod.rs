@@ -14,6 +14,7 @@ mod receive;
 mod resolve;
 mod snapshot;
 mod transaction;
+mod veil;
 mod view;
 mod visible;
 mod write;

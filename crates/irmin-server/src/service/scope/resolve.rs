@@ -32,6 +32,7 @@ impl Scope {
         if self.grants().on_repo(Right::Read) {
             let commit = self.repo().resolve(revision, &main)?;
             return Ok(Snapshot::new(
+                self.repo(),
                 commit,
                 Arc::new(crate::service::PathSet::all()),
             ));
@@ -57,7 +58,7 @@ impl Scope {
         }
         let head = self.branch(branch)?.head()?;
         let paths = Arc::new(self.grants().on(branch, Right::Read));
-        Ok(head.map(|head| Snapshot::new(head, paths)))
+        Ok(head.map(|head| Snapshot::new(self.repo(), head, paths)))
     }
 
     /// As [`head`](Self::head), where absence is an error.
@@ -74,7 +75,7 @@ impl Scope {
             return Ok(None);
         };
         let paths = self.visible().paths_of(id, first)?;
-        Ok((!paths.is_empty()).then(|| Snapshot::new(commit, Arc::new(paths))))
+        Ok((!paths.is_empty()).then(|| Snapshot::new(self.repo(), commit, Arc::new(paths))))
     }
 
     pub(in crate::service) fn visible(&self) -> Visible {

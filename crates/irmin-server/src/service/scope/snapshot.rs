@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use irminsule::{Commit, CommitInfo, Entry, Id, Path, Tree};
+use irminsule::{Commit, CommitInfo, Entry, Id, Path, Repo, Tree};
 
 use super::prune::pruned;
+use super::veil::Veil;
 use crate::service::access::PathSet;
 use crate::service::error::Result;
 
@@ -14,14 +15,18 @@ pub struct Snapshot {
     commit: Commit,
     paths: Arc<PathSet>,
     tree: Arc<OnceLock<Tree>>,
+    /// Where what is said of the commit may be hidden.
+    veil: Option<Arc<Veil>>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(commit: Commit, paths: Arc<PathSet>) -> Self {
+    pub(crate) fn new(repo: &Repo, commit: Commit, paths: Arc<PathSet>) -> Self {
+        let veil = (!paths.is_all()).then(|| Arc::new(Veil::new(repo)));
         Self {
             commit,
             paths,
             tree: Arc::default(),
+            veil,
         }
     }
 
@@ -31,10 +36,17 @@ impl Snapshot {
         self.commit.id()
     }
 
-    /// Returns who made it, when and why.
+    /// Returns who made it, when and why. Of a commit that changes nothing that the caller may read,
+    /// only when: its message is empty, and it was made by `hidden`.
+    ///
+    /// The first time it costs, for a caller who may not read all, reading the commit's parents and the
+    /// nodes on the way to what is granted.
     #[must_use]
     pub fn info(&self) -> &CommitInfo {
-        self.commit.info()
+        match &self.veil {
+            None => self.commit.info(),
+            Some(veil) => veil.info(&self.commit, &self.paths),
+        }
     }
 
     /// Returns the ids of its parents, in order; none where history was cut.
@@ -116,8 +128,13 @@ impl Snapshot {
         &self.paths
     }
 
-    /// Returns another commit of the same history.
+    /// Returns another commit of the same history, one that changes something that the caller may read.
     pub(crate) fn other(&self, commit: Commit) -> Self {
-        Self::new(commit, Arc::clone(&self.paths))
+        Self {
+            commit,
+            paths: Arc::clone(&self.paths),
+            tree: Arc::default(),
+            veil: None,
+        }
     }
 }

@@ -246,7 +246,8 @@ impl Scope {
         branch: &str,
         commit: irminsule::Commit,
     ) -> Snapshot {
-        Snapshot::new(commit, self.grants().on(branch, Right::Read).into())
+        let paths = self.grants().on(branch, Right::Read);
+        Snapshot::new(self.repo(), commit, paths.into())
     }
 }
 

@@ -184,7 +184,7 @@ async fn nothing_that_is_said_tells_of_what_is_hidden() {
     let rest = Rest::with_rules(dir.path(), rules);
     let (admin, eve) = (rest.principal("admin"), rest.principal("eve"));
     let set = async |branch: &str, path: &str, value: &'static str| {
-        let put = format!("/contents/{branch}/{path}?message=m");
+        let put = format!("/contents/{branch}/{path}?message=sets+{value}");
         let put = admin.put(&put, value).await.expect(200).json();
         put["commit"].as_str().expect("an id").to_owned()
     };
@@ -210,6 +210,12 @@ async fn nothing_that_is_said_tells_of_what_is_hidden() {
             assert!(!said.contains(&directory), "{ask}: {said}");
         }
     }
+    // A commit beside what eve may read is known by its id only, and by its time.
+    let beside = eve.get(&format!("/commits/{hidden}")).await.expect(200);
+    assert_eq!(beside.json()["message"], "");
+    assert!(!words(&beside).contains("admin"), "{}", words(&beside));
+    let seen = eve.get(&format!("/commits/{last}")).await.expect(200);
+    assert_eq!(seen.json()["message"], "sets 2");
     // The ETag is of what is seen, and stands still as long as that does.
     let changed = eve.get(&format!("/trees/{hidden}")).await;
     assert_eq!(changed.header("etag"), listed);
