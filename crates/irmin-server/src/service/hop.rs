@@ -232,7 +232,7 @@ impl Server {
         let counted = self.count(caller)?;
         let ticket = self.ticket(caller, deadline, is_stream).await?;
         let (server, caller, repo) = (self.clone(), caller.clone(), repo.to_owned());
-        let running = tokio::task::spawn_blocking(move || {
+        let running = self.0.pool.run(move || {
             let _held = (ticket, counted);
             server.run_here(&caller, &repo, deadline, body)
         });
@@ -243,11 +243,9 @@ impl Server {
                 Err(_) => return Err(too_late()),
             },
         };
-        done.unwrap_or_else(|error| {
-            Err(ServiceError::new(
-                ErrorKind::Internal,
-                format!("the request failed: {error}"),
-            ))
+        done.unwrap_or_else(|| {
+            let message = "the request failed; the server's log says where";
+            Err(ServiceError::new(ErrorKind::Internal, message))
         })
     }
 

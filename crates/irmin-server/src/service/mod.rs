@@ -14,6 +14,7 @@ mod hop;
 mod hub;
 mod limits;
 mod metrics;
+mod pool;
 mod repos;
 mod requests;
 mod scope;

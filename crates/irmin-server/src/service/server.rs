@@ -12,6 +12,7 @@ use super::error::{ErrorKind, Result};
 use super::hop::{Admission, Deadline};
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::pool::Pool;
 use super::repos::{Data, Repos};
 use super::scope::Scope;
 use super::sessions::Sessions;
@@ -96,6 +97,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) admission: Admission,
+    pub(super) pool: Pool,
     pub(crate) sessions: Sessions,
     stop: signal::Sender<bool>,
 }
@@ -123,6 +125,7 @@ impl Server {
             audit: Audit::open(config.audit, Arc::clone(&clock))?,
             sessions: Sessions::default(),
             admission: Admission::new(&limits),
+            pool: Pool::default(),
             metrics: Metrics::default(),
             stop: signal::Sender::new(false),
             repos,
