@@ -17,6 +17,7 @@ mod history;
 mod id;
 mod links;
 mod loader;
+mod lock;
 mod memory;
 mod merge;
 mod names;

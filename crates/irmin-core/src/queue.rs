@@ -1,7 +1,9 @@
 //! Whose turn it is: a piece that branches and engines share.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::lock::lock;
 
 /// A lock that nobody waits for in vain: who waits longest goes first, but for 16 at the most who find
 /// it free and pass by. Were nobody let pass, each turn would cost a change of threads: with 64 threads
@@ -88,10 +90,6 @@ impl Drop for QueueTurn<'_> {
 
 /// How many may pass the first one who waits, before it is its turn whatever comes.
 const PASSED_MAX: u32 = 16;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[cfg(test)]
 mod tests {

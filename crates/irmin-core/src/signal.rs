@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::Id;
+use crate::lock::lock;
 
 /// A count of changes that threads can wait for.
 #[derive(Debug, Default)]
@@ -95,11 +96,6 @@ impl Drop for Held {
             }
         }
     }
-}
-
-// Under these locks nothing is ever half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

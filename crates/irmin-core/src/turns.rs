@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
+use crate::lock::lock;
 use crate::queue::{Queue, QueueTurn};
 
 /// A [`Queue`] of threads, none of which waits for itself.
@@ -98,10 +99,6 @@ fn leads_back(nested: &[Nested], mut wanted: usize, holds: &[usize]) -> bool {
         }
     }
     false
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Turn<'_> {

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::Handler;
 use super::call::{Call, request_key};
 use super::wire;
-use crate::service::{Cursor, ErrorKind, Result as ServiceResult, ServiceError};
+use crate::service::{Cursor, blocking};
 
 #[tonic::async_trait]
 impl Repositories for Handler {
@@ -117,15 +117,4 @@ pub(super) fn refs_updated(outcome: RefOutcome) -> v1::UpdateRefsResponse {
     v1::UpdateRefsResponse {
         outcome: Some(outcome),
     }
-}
-
-/// Runs what an administrator asks for on a thread that may block.
-async fn blocking<T: Send + 'static>(
-    body: impl FnOnce() -> ServiceResult<T> + Send + 'static,
-) -> ServiceResult<T> {
-    let done = tokio::task::spawn_blocking(body).await;
-    done.unwrap_or_else(|error| {
-        let message = format!("the request failed: {error}");
-        Err(ServiceError::new(ErrorKind::Internal, message))
-    })
 }

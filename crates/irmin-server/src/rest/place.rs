@@ -10,7 +10,7 @@ use irminsule::Path;
 
 use super::BASE;
 use super::problem::{Problem, Result};
-use crate::service::{Caller, Deadline, ErrorKind, Scope, Server, ServiceError};
+use crate::service::{Caller, Deadline, ErrorKind, Scope, Server, ServiceError, blocking};
 
 /// A request, but for its body: who asks whom about what.
 pub(super) struct Call {
@@ -151,10 +151,7 @@ impl Call {
             return Err(Problem::new(ErrorKind::Unavailable, "the server stops"));
         }
         let (server, caller) = (self.server.clone(), self.caller.clone());
-        let run = tokio::task::spawn_blocking(move || body(&server, &caller)).await;
-        let lost =
-            |error| Problem::new(ErrorKind::Internal, format!("the request failed: {error}"));
-        Ok(run.map_err(lost)??)
+        Ok(blocking(move || body(&server, &caller)).await?)
     }
 }
 

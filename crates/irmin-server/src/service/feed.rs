@@ -5,13 +5,14 @@
 //! before it once, and a watch hears of it only if it changed something at the watch's path.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use irminsule::{Branch, Commit, Id, Path, Since, Watch, WatchKind};
 use tokio::sync::oneshot;
 
 use super::error::Result;
+use super::lock::lock;
 
 /// How many commits are kept for those who are behind: more than a second of the fastest writers.
 /// Each takes 200 bytes or so.
@@ -155,10 +156,6 @@ impl Feed {
         state.quiet.clear();
         state.ahead.clear();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Tells whether there is nothing to see from there on while there is no branch.

@@ -61,6 +61,18 @@ fn too_late() -> ServiceError {
     )
 }
 
+/// Runs what is about the server, and no repository, on a thread that may block. Not on those of
+/// requests, whose number the turns bound, but on those of the runtime, which are bounded by themselves.
+pub(crate) async fn blocking<T: Send + 'static>(
+    body: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(body).await;
+    done.unwrap_or_else(|error| {
+        let message = format!("the request failed: {error}");
+        Err(ServiceError::new(ErrorKind::Internal, message))
+    })
+}
+
 /// When a client that was sent away had better come back.
 const RETRY: Duration = Duration::from_millis(500);
 

@@ -13,6 +13,7 @@ mod feed;
 mod hop;
 mod hub;
 mod limits;
+mod lock;
 mod metrics;
 mod pool;
 mod repos;
@@ -33,6 +34,7 @@ pub use access::{
 pub use audit::{Audit, AuditConfig};
 pub use error::{Details, ErrorKind, Result, ServiceError};
 pub use hop::Deadline;
+pub(crate) use hop::blocking;
 pub use limits::Limits;
 pub use metrics::{Counter, Histogram, Metrics, Outcomes, VerbMetrics};
 pub use repos::{Data, OpenRepo, Repos};

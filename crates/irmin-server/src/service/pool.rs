@@ -5,12 +5,14 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+
+use super::lock::lock;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -135,10 +137,6 @@ fn leave(pool: &Weak<Mutex<State>>, bed: &Arc<Bed>) -> Option<Job> {
 
 /// How long a thread sleeps before it ends.
 const REST: Duration = Duration::from_secs(10);
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[cfg(test)]
 mod tests {

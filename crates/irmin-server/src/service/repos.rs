@@ -5,12 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use irminsule::{BranchName, Env, Repo, StoreError};
 
 use super::error::{ErrorKind, Result, ServiceError};
 use super::hub::Hub;
+use super::lock::lock;
 use super::requests::Requests;
 
 /// Where repositories live.
@@ -279,8 +280,4 @@ fn failure(action: &str, path: &FilePath, error: &io::Error) -> ServiceError {
         ErrorKind::Unavailable,
         format!("cannot {action} '{path}': {error}"),
     )
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use irminsule::{Commit, Hold, Id, Isolation, Tree, View};
 
 use super::access::{Principal, hex};
 use super::error::{Details, ErrorKind, Result, ServiceError};
+use super::lock::lock;
 use super::requests::Answer;
 use super::scope::{CommitOptions, Committed, Scope, ScopedView, Write, check_outside, write_one};
 use super::server::Server;
@@ -368,8 +369,4 @@ fn no_session() -> ServiceError {
     ServiceError::not_found(
         "there is no such session; it was committed, aborted, or unused for long",
     )
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 //!
 //! HTML is made on the server and works without scripts; one small script follows changes. All that
 //! pages need is a part of the program. [`guard`] says who looks and what a browser may do with a
-//! page; each page is a file in [`pages`]; [`Place`](place::Place) is the one way from addresses to
+//! page; each page is a file in [`pages`]; [`Place`] is the one way from addresses to
 //! what they mean and back.
 
 mod assets;
@@ -25,15 +25,18 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use crate::service::{Deadline, ErrorKind, Result, Scope, Server, ServiceError};
 use failure::failed;
 use guard::Visitor;
 use layout::Page;
+use place::Place;
 use samples::Samples;
 
 /// What all pages share.
@@ -124,24 +127,47 @@ fn in_repository() -> Router<Web> {
     )
 }
 
-impl Web {
-    /// Makes a page of a repository, in one hop to a thread that may block.
-    async fn page(
-        &self,
-        visitor: &Visitor,
-        repo: &str,
-        make: impl FnOnce(&Scope, &Visitor) -> Result<Reply> + Send + 'static,
+/// A request for a page of a repository: who looks, and at what.
+struct Asked {
+    web: Web,
+    visitor: Visitor,
+    place: Place,
+}
+
+impl FromRequestParts<Web> for Asked {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Response> {
+        let visitor = Extension::from_request_parts(parts, web).await;
+        let Extension(visitor) = visitor.map_err(IntoResponse::into_response)?;
+        let place = Place::from_request_parts(parts, web).await;
+        Ok(Self {
+            web: web.clone(),
+            visitor,
+            place: place.map_err(IntoResponse::into_response)?,
+        })
+    }
+}
+
+impl Asked {
+    /// Makes the page, in one hop to a thread that may block.
+    async fn answer(
+        self,
+        make: impl FnOnce(&Scope, &Visitor, &Place) -> Result<Reply> + Send + 'static,
     ) -> Response {
-        let held = visitor.clone();
+        let (caller, repo) = (self.visitor.caller.clone(), self.place.repo.clone());
+        let (visitor, place) = (self.visitor.clone(), self.place);
         let made = self
+            .web
             .server
-            .run(&visitor.caller, repo, Deadline::never(), move |scope| {
-                Ok(match make(scope, &held)? {
+            .run(&caller, &repo, Deadline::never(), move |scope| {
+                Ok(match make(scope, &visitor, &place)? {
                     // Drawn here, where it may take its time.
-                    Reply::Page(page) => page.draw(&held).into_response(),
+                    Reply::Page(page) => page.draw(&visitor).into_response(),
                     Reply::Redirect(to) => Redirect::to(&to).into_response(),
                 })
             });
-        made.await.unwrap_or_else(|error| failed(visitor, &error))
+        let made = made.await;
+        made.unwrap_or_else(|error| failed(&self.visitor, &error))
     }
 }

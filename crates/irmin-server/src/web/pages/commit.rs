@@ -1,31 +1,22 @@
 //! `/r/<repository>/commit/<revision>`: who, when, why, and what changed.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::Path;
 use maud::{Markup, html};
 
 use crate::service::{Cursor, Result, Scope, Snapshot};
-use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::changes::{Between, CHANGES};
 use crate::web::parts::commits;
 use crate::web::place::{Place, link};
 use crate::web::text::readable;
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// Shows a commit.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| {
-        page(scope, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, _, place| page(scope, place).map(Reply::from))
+        .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {

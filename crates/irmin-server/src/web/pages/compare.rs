@@ -1,13 +1,10 @@
 //! `/r/<repository>/compare?from=…&to=…`: what one revision has that another one has not.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::Path;
 use maud::{Markup, html};
 
 use crate::service::{Cursor, LogRequest, Result, Right, Scope};
-use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::changes::{Between, CHANGES};
 use crate::web::parts::{
@@ -15,22 +12,16 @@ use crate::web::parts::{
 };
 use crate::web::place::{Place, page_link};
 use crate::web::text::{percent, plural};
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// How many commits of each side are listed.
 const COMMITS: usize = 20;
 
 /// Compares two revisions.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| {
-        page(scope, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, _, place| page(scope, place).map(Reply::from))
+        .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {

@@ -3,8 +3,6 @@
 //! The form says which content it was drawn from; a commit is made only if that is still there. Whoever
 //! loses the race sees both and decides: nothing is overwritten unseen.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
@@ -23,40 +21,29 @@ use crate::web::parts::{commits, crumbs, events_link, text_diff};
 use crate::web::place::{Place, link};
 use crate::web::text::path as path_text;
 use crate::web::value;
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// What a form was drawn from: the id of the content, or nothing.
 type Seen = Option<Id>;
 
 /// Shows the form.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| {
-        page(scope, visitor, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, visitor, place| page(scope, visitor, place).map(Reply::from))
+        .await
 }
 
 /// Commits what the form says.
-pub(in crate::web) async fn save(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-    form: Form,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| {
-        let draft = Draft::read(&place, &form.fields)?;
-        match draft.commit(scope) {
-            Err(error) if is_race(&error) => draft.race(scope, visitor).map(Reply::from),
-            done => done.map(|()| Reply::Redirect(draft.place.link("tree"))),
-        }
-    })
-    .await
+pub(in crate::web) async fn save(asked: Asked, form: Form) -> Response {
+    asked
+        .answer(move |scope, visitor, place| {
+            let draft = Draft::read(place, &form.fields)?;
+            match draft.commit(scope) {
+                Err(error) if is_race(&error) => draft.race(scope, visitor).map(Reply::from),
+                done => done.map(|()| Reply::Redirect(draft.place.link("tree"))),
+            }
+        })
+        .await
 }
 
 fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {

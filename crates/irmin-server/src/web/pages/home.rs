@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use crate::service::{ErrorKind, Right, Server, ServiceError};
+use crate::service::{Right, Server, blocking};
 use crate::web::Web;
 use crate::web::failure::failed;
 use crate::web::form::{self, Form};
@@ -40,17 +40,11 @@ pub(in crate::web) async fn create(
     form: Form,
 ) -> Response {
     let (server, caller) = (web.server.clone(), visitor.caller.clone());
-    let made = tokio::task::spawn_blocking(move || {
+    let made = blocking(move || {
         let name = form.fields.must("name", "the name of the repository")?;
         server.create_repo(&caller, name).map(|()| repo_link(name))
     });
-    let broken = |error| {
-        Err(ServiceError::new(
-            ErrorKind::Internal,
-            format!("the request failed: {error}"),
-        ))
-    };
-    match made.await.unwrap_or_else(broken) {
+    match made.await {
         Ok(link) => Redirect::to(&link).into_response(),
         Err(error) => failed(&visitor, &error),
     }

@@ -2,34 +2,25 @@
 
 use std::collections::HashMap;
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::Id;
 use maud::{Markup, html};
 
 use crate::service::{LogPage, LogRequest, Result, Scope, Snapshot};
-use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::lanes::{Lanes, Row};
 use crate::web::parts::{Seen, branch_switch, branches, commits, crumbs, graph, names, short_rev};
 use crate::web::place::{Place, link};
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// How many commits are on a page.
 const COMMITS: usize = 60;
 
 /// Shows a page of history.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| {
-        page(scope, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, _, place| page(scope, place).map(Reply::from))
+        .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 
-use crate::service::{Credentials, ErrorKind, ServiceError, Transport};
+use crate::service::{Credentials, ErrorKind, ServiceError, Transport, blocking};
 use crate::web::Web;
 use crate::web::failure::{failed, sentence};
 use crate::web::fields::Fields;
@@ -38,20 +38,14 @@ pub(in crate::web) async fn log_in(
         visitor.caller.peer.clone(),
         token.clone(),
     );
-    let known = tokio::task::spawn_blocking(move || {
+    let known = blocking(move || {
         let shown = Credentials {
             bearer: Some(&shown),
             certificate: None,
         };
         server.authenticate(&shown, Transport::Web, peer)
     });
-    let broken = |error| {
-        Err(ServiceError::new(
-            ErrorKind::Internal,
-            format!("the request failed: {error}"),
-        ))
-    };
-    match known.await.unwrap_or_else(broken) {
+    match known.await {
         Ok(_) => {
             let mut response = Redirect::to(&to).into_response();
             guard::log_in(&mut response, &token, form.is_https);

@@ -5,8 +5,6 @@
 
 mod conflicts;
 
-use axum::Extension;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use irminsule::{Path, Tree};
@@ -22,7 +20,7 @@ use crate::web::layout::{Page, Tab};
 use crate::web::parts::changes::{Between, CHANGES};
 use crate::web::parts::{names_events, short_rev};
 use crate::web::place::{Place, link, page_link};
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 use conflicts::Choices;
 
 /// What is to be merged into what.
@@ -33,32 +31,22 @@ struct Merge<'a> {
 }
 
 /// Shows what a merge would do.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| {
-        let merge = Merge::read(&place, &place.query)?;
-        merge
-            .page(scope, visitor, &Choices::default(), None)
-            .map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, visitor, place| {
+            let merge = Merge::read(place, &place.query)?;
+            merge
+                .page(scope, visitor, &Choices::default(), None)
+                .map(Reply::from)
+        })
+        .await
 }
 
 /// Merges, if all is settled and both sides are what was seen.
-pub(in crate::web) async fn run(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-    form: Form,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| {
+pub(in crate::web) async fn run(asked: Asked, form: Form) -> Response {
+    asked.answer(move |scope, visitor, place| {
         let fields = &form.fields;
-        let merge = Merge::read(&place, fields)?;
+        let merge = Merge::read(place, fields)?;
         let choices = Choices::read(fields)?;
         let message = match fields.filled("message") {
             Some(message) => message.replace("\r\n", "\n"),

@@ -1,7 +1,5 @@
 //! `/r/<repository>/remove/<branch>/<path>`: removing what was seen there, after a question.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::{Entry, Path};
 use maud::html;
@@ -13,19 +11,13 @@ use crate::web::layout::{Page, Tab};
 use crate::web::parts::{crumbs, entry_at};
 use crate::web::place::{Place, link};
 use crate::web::text::{path as path_text, plural};
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// Asks whether it is to be removed.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| {
-        page(scope, visitor, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, visitor, place| page(scope, visitor, place).map(Reply::from))
+        .await
 }
 
 fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
@@ -60,40 +52,35 @@ fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {
 }
 
 /// Removes it, if it is still what was seen.
-pub(in crate::web) async fn remove(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-    form: Form,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| {
-        let seen = form.fields.id("seen");
-        let message = match form.fields.filled("message") {
-            Some(message) => message.to_owned(),
-            None => format!("Remove {}", path_text(&place.path)),
-        };
-        scope.transact(&place.rev, &CommitOptions::new(message), |view| {
-            if view.may_write(&place.path) {
-                let found = view
-                    .find(&place.path)?
-                    .map(|entry| entry.id())
-                    .transpose()?;
-                if found.is_some() && found != seen {
-                    return Err(changed(found));
+pub(in crate::web) async fn remove(asked: Asked, form: Form) -> Response {
+    asked
+        .answer(move |scope, _, place| {
+            let seen = form.fields.id("seen");
+            let message = match form.fields.filled("message") {
+                Some(message) => message.to_owned(),
+                None => format!("Remove {}", path_text(&place.path)),
+            };
+            scope.transact(&place.rev, &CommitOptions::new(message), |view| {
+                if view.may_write(&place.path) {
+                    let found = view
+                        .find(&place.path)?
+                        .map(|entry| entry.id())
+                        .transpose()?;
+                    if found.is_some() && found != seen {
+                        return Err(changed(found));
+                    }
                 }
-            }
-            view.remove(&place.path).map(|_| ())
-        })?;
-        let left = left(scope, &place)?;
-        Ok(Reply::Redirect(link(
-            &place.repo,
-            "tree",
-            &place.rev,
-            &left,
-        )))
-    })
-    .await
+                view.remove(&place.path).map(|_| ())
+            })?;
+            let left = left(scope, place)?;
+            Ok(Reply::Redirect(link(
+                &place.repo,
+                "tree",
+                &place.rev,
+                &left,
+            )))
+        })
+        .await
 }
 
 /// Returns the nearest directory that is left: those without anything in them go, too.

@@ -1,7 +1,5 @@
 //! `/r/<repository>`: its branches and tags; in an empty one, what this is and how to begin.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::{BranchName, Id, Path};
 use maud::{Markup, html};
@@ -15,22 +13,16 @@ use crate::web::parts::{
 };
 use crate::web::place::{Place, link, page_link, repo_link};
 use crate::web::text::{count, percent};
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// How many branches and tags are shown with their newest commits.
 const SHOWN: usize = 200;
 
 /// Shows a repository.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, visitor| {
-        page(scope, visitor, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, visitor, place| page(scope, visitor, place).map(Reply::from))
+        .await
 }
 
 fn page(scope: &Scope, visitor: &Visitor, place: &Place) -> Result<Page> {

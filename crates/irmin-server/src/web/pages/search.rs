@@ -2,19 +2,16 @@
 //!
 //! A walk in the order of paths, a bounded part of it for each page.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::{Entry, EntryKind, Listing, Path, Tree};
 use maud::{Markup, html};
 
 use crate::service::{Result, Scope};
-use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::{Seen, crumbs, search_form};
 use crate::web::place::Place;
 use crate::web::text::{count, path as path_text, percent, percent_path};
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// How many paths are on a page.
 const FOUND: usize = 100;
@@ -23,16 +20,10 @@ const FOUND: usize = 100;
 const LOOKED_AT: usize = 20_000;
 
 /// Looks for paths.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| {
-        page(scope, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, _, place| page(scope, place).map(Reply::from))
+        .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {

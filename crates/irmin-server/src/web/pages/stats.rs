@@ -1,20 +1,17 @@
 //! `/r/<repository>/stats`: figures about a repository, drawn.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::{StoreStats, Time};
 use maud::{Markup, html};
 
 use crate::service::{ErrorKind, LogRequest, Result, Scope};
-use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::plot::{Plot, Scale};
 use crate::web::parts::{Seen, branches, first_branch, names_events};
 use crate::web::place::Place;
 use crate::web::samples::Sample;
 use crate::web::text::{count, plural, size, time};
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// How many commits are counted.
 const COMMITS: usize = 10_000;
@@ -25,22 +22,19 @@ const BARS: i64 = 30;
 const DAY: i64 = 86_400;
 
 /// Shows figures.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let (repo, samples, now) = (place.repo.clone(), web.samples.clone(), web.server.now());
-    web.page(&visitor, &repo, move |scope, _| {
-        let stats = match scope.stats() {
-            // Figures of the whole are for those who may see the whole.
-            Err(error) if error.kind == ErrorKind::PermissionDenied => None,
-            stats => Some(stats?),
-        };
-        let samples = stats.map(|stats| samples.of(&place.repo, Sample { at: now, stats }));
-        page(scope, &place, &samples.unwrap_or_default()).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    let (samples, now) = (asked.web.samples.clone(), asked.web.server.now());
+    asked
+        .answer(move |scope, _, place| {
+            let stats = match scope.stats() {
+                // Figures of the whole are for those who may see the whole.
+                Err(error) if error.kind == ErrorKind::PermissionDenied => None,
+                stats => Some(stats?),
+            };
+            let samples = stats.map(|stats| samples.of(&place.repo, Sample { at: now, stats }));
+            page(scope, place, &samples.unwrap_or_default()).map(Reply::from)
+        })
+        .await
 }
 
 fn page(scope: &Scope, place: &Place, samples: &[Sample]) -> Result<Page> {

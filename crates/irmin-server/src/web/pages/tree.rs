@@ -1,34 +1,25 @@
 //! `/r/<repository>/tree/<revision>/<path>`: a directory, or a value.
 
-use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use irminsule::{Blob, Entry, Mode, Path, Step};
 use maud::{Markup, html};
 
 use crate::service::{Cursor, Page as Listed, Result, Right, Scope, Snapshot};
-use crate::web::guard::Visitor;
 use crate::web::layout::{Page, Tab};
 use crate::web::parts::{Seen, branch_switch, commits, crumbs, entry_at, search_form, short_rev};
 use crate::web::place::Place;
 use crate::web::text::{path as path_text, percent, readable, size, step};
 use crate::web::value;
-use crate::web::{Reply, Web};
+use crate::web::{Asked, Reply};
 
 /// How many entries are on a page.
 const ENTRIES: usize = 200;
 
 /// Shows what a path leads to.
-pub(in crate::web) async fn show(
-    State(web): State<Web>,
-    Extension(visitor): Extension<Visitor>,
-    place: Place,
-) -> Response {
-    let repo = place.repo.clone();
-    web.page(&visitor, &repo, move |scope, _| {
-        page(scope, &place).map(Reply::from)
-    })
-    .await
+pub(in crate::web) async fn show(asked: Asked) -> Response {
+    asked
+        .answer(|scope, _, place| page(scope, place).map(Reply::from))
+        .await
 }
 
 fn page(scope: &Scope, place: &Place) -> Result<Page> {

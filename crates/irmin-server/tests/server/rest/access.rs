@@ -5,16 +5,21 @@ use serde_json::json;
 
 use super::support::{Answer, MAIN, Rest, rule};
 
-#[tokio::test]
-async fn what_is_hidden_is_not_there_and_what_may_not_be_written_is_forbidden() {
-    let dir = tempfile::tempdir().expect("a directory");
+/// Serves to somebody who may do everything, and to eve, who may read and write parts of a branch.
+fn admin_and_eve(dir: &std::path::Path) -> [Rest; 2] {
     let rules = vec![
         rule("admin", "**", "", Right::Admin),
         rule("eve", "main", "open", Right::Read),
         rule("eve", "main", "mine", Right::Write),
     ];
-    let rest = Rest::with_rules(dir.path(), rules);
-    let (admin, eve) = (rest.principal("admin"), rest.principal("eve"));
+    let rest = Rest::with_rules(dir, rules);
+    [rest.principal("admin"), rest.principal("eve")]
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_not_there_and_what_may_not_be_written_is_forbidden() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [admin, eve] = admin_and_eve(dir.path());
     admin.set("open/a", "1").await;
     admin.set("secret/b", "2").await;
     admin.put("/contents/hidden/c", "3").await.expect(200);
@@ -176,13 +181,7 @@ fn asked(first: &str, hidden: &str, directory: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_that_is_said_tells_of_what_is_hidden() {
     let dir = tempfile::tempdir().expect("a directory");
-    let rules = vec![
-        rule("admin", "**", "", Right::Admin),
-        rule("eve", "main", "open", Right::Read),
-        rule("eve", "main", "mine", Right::Write),
-    ];
-    let rest = Rest::with_rules(dir.path(), rules);
-    let (admin, eve) = (rest.principal("admin"), rest.principal("eve"));
+    let [admin, eve] = admin_and_eve(dir.path());
     let set = async |branch: &str, path: &str, value: &'static str| {
         let put = format!("/contents/{branch}/{path}?message=sets+{value}");
         let put = admin.put(&put, value).await.expect(200).json();
@@ -237,13 +236,7 @@ async fn nothing_that_is_said_tells_of_what_is_hidden() {
 
 /// Serves something that eve may see, and something that it may not; returns both principals.
 async fn with_secrets(dir: &std::path::Path) -> [Rest; 2] {
-    let rules = vec![
-        rule("admin", "**", "", Right::Admin),
-        rule("eve", "main", "open", Right::Read),
-        rule("eve", "main", "mine", Right::Write),
-    ];
-    let rest = Rest::with_rules(dir, rules);
-    let (admin, eve) = (rest.principal("admin"), rest.principal("eve"));
+    let [admin, eve] = admin_and_eve(dir);
     admin.set("open/a", "1").await;
     admin.set("secret/b", "password").await;
     admin.put("/contents/hidden/c", "3").await.expect(200);
